@@ -1,0 +1,1 @@
+"""A speech recognition server that keeps a latency budget."""

@@ -1,0 +1,137 @@
+"""Wire messages into the client's values. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from google.protobuf.duration_pb2 import Duration
+
+from asr_server.api.results import (
+    AlternativeText,
+    DefinitionView,
+    Heard,
+    LedgerView,
+    ModelView,
+    Result,
+    ServerInfo,
+    Slice,
+    SpeechEvent,
+    SystemView,
+    WordTime,
+)
+from asr_server.pb import asr_pb2 as pb
+
+STABLE = 0.5
+"""A partial's portion of at least this stability is its stable part: the server sends 0.9 and 0.1."""
+
+
+def seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
+
+
+def heard(response: pb.StreamingRecognizeResponse, received_at_s: float) -> Iterator[Heard]:
+    """Everything one message says: finals one by one, the portions of a partial as one, then the event."""
+    finals = [result for result in response.results if result.is_final]
+    portions = [result for result in response.results if not result.is_final]
+    for result in finals:
+        yield final(result, received_at_s)
+    if portions:
+        yield _partial(portions, received_at_s)
+    if response.speech_event_type:
+        kind = pb.StreamingRecognizeResponse.SpeechEventType.Name(response.speech_event_type).lower()
+        yield SpeechEvent(kind, seconds(response.speech_event_offset), received_at_s)
+
+
+def final(result: pb.StreamingRecognitionResult, received_at_s: float) -> Result:
+    alternatives = tuple(AlternativeText(alternative.transcript, alternative.confidence) for alternative in result.alternatives)
+    best = alternatives[0] if alternatives else AlternativeText("", 0.0)
+    return Result(
+        text=best.text,
+        stable_text=best.text,
+        is_final=True,
+        stability=1.0,
+        segment=result.segment,
+        start_s=seconds(result.result_start_offset),
+        end_s=seconds(result.result_end_offset),
+        received_at_s=received_at_s,
+        language=result.language_code,
+        confidence=best.confidence,
+        alternatives=alternatives,
+        words=_words(result.alternatives[0].words) if result.alternatives else (),
+        ledger=_ledger(result.ledger) if result.HasField("ledger") else None,
+        system=_system(result.system) if result.HasField("system") else None,
+    )
+
+
+def _partial(portions: Sequence[pb.StreamingRecognitionResult], received_at_s: float) -> Result:
+    texts = [(portion.alternatives[0].transcript if portion.alternatives else "", portion.stability) for portion in portions]
+    return Result(
+        text="".join(text for text, _ in texts),
+        stable_text="".join(text for text, stability in texts if stability >= STABLE),
+        is_final=False,
+        stability=round(min(stability for _, stability in texts), 3),  # the wire's 32-bit 0.9 is 0.8999999762
+        segment=portions[0].segment,
+        start_s=seconds(portions[0].result_start_offset),
+        end_s=seconds(portions[-1].result_end_offset),
+        received_at_s=received_at_s,
+        language=portions[0].language_code,
+    )
+
+
+def _words(words: Iterable[pb.WordInfo]) -> tuple[WordTime, ...]:
+    return tuple(WordTime(word.word, seconds(word.start_time), seconds(word.end_time), word.confidence) for word in words)
+
+
+def _ledger(ledger: pb.Ledger) -> LedgerView:
+    return LedgerView(
+        budget_ms=ledger.budget_ms,
+        response_ms=ledger.response_ms,
+        slices=_slices(ledger.slices),
+        late=ledger.late,
+        degraded=tuple(ledger.degraded),
+        endpoint_wait_ms=ledger.endpoint_wait_ms,
+        predicted=ledger.asr_predicted_ms,
+        beam_size=ledger.beam_size,
+        guard=ledger.guard,
+        audio_ms=ledger.audio_ms,
+    )
+
+
+def _slices(slices: Iterable[pb.LedgerSlice]) -> tuple[Slice, ...]:
+    return tuple(Slice(part.name, part.planned_ms, part.spent_ms) for part in slices)
+
+
+def _system(system: pb.SystemVersion) -> SystemView:
+    return SystemView(
+        code=system.code,
+        data_definition=system.data_definition,
+        data_definition_digest=system.data_definition_digest,
+        model=system.model,
+        weights_sha256=system.weights_sha256,
+        options=dict(system.options),
+    )
+
+
+def server_info(info: pb.GetServerInfoResponse) -> ServerInfo:
+    return ServerInfo(
+        version=info.version,
+        models=tuple(
+            ModelView(model.name, model.weights_sha256, tuple(model.languages), model.is_default, dict(model.options))
+            for model in info.models
+        ),
+        data_definitions=tuple(DefinitionView(known.name, known.digest, known.is_default) for known in info.data_definitions),
+        limits=_limits(info.limits),
+        endpointing_ms={field.name: getattr(info.endpointing, field.name) for field in pb.EndpointingConfig.DESCRIPTOR.fields},
+        budget=_slices(info.budget),
+        encodings=tuple(pb.RecognitionConfig.AudioEncoding.Name(encoding) for encoding in info.encodings),
+        active_sessions=info.active_sessions,
+    )
+
+
+def _limits(limits: pb.Limits) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for field in pb.Limits.DESCRIPTOR.fields:
+        value = getattr(limits, field.name)
+        if isinstance(value, Duration):
+            named[f"{field.name}_s"] = seconds(value)
+        else:
+            named[field.name] = value
+    return named

@@ -1,0 +1,68 @@
+"""A finished segment as observers see it. Pure."""
+
+from collections.abc import Sequence
+
+from asr_server.api.ledger import Ledger
+from asr_server.budget import SliceName
+from asr_server.engine.worker import Decoded
+from asr_server.events import Final
+from asr_server.pb import asr_pb2 as pb
+from asr_server.watch import attributes as names
+from asr_server.watch.observer import Attribute, SegmentRecord, Stage
+
+
+def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
+    return {
+        names.MODEL: system.model,
+        names.WEIGHTS_SHA256: system.weights_sha256,
+        names.DATA_DEFINITION: system.data_definition,
+        names.DATA_DEFINITION_DIGEST: system.data_definition_digest,
+    }
+
+
+def segment_record(
+    final: Final, decoded: Decoded, ledger: Ledger, stages: Sequence[Stage], *, start_s: float, end_s: float, system: pb.SystemVersion
+) -> SegmentRecord:
+    """`stages` in the order in which they ran; those that are slices of the budget get what was planned and spent."""
+    decoding, normalized, hypothesis = decoded.decoding, decoded.normalized, final.hypothesis
+    audio_s = decoded.audio_ms / 1000
+    attributes: dict[str, Attribute] = {
+        **system_attributes(system),
+        names.LANGUAGE: hypothesis.language,
+        names.AUDIO_S: audio_s,
+        names.GAIN_DB: normalized.gain_db,
+        names.FRAMES: decoding.frames,
+        names.TOKENS: decoding.tokens,
+        names.WORDS: len(hypothesis.text.split()),
+        names.BEAM_SIZE: decoded.plan.beam_size,
+        names.GUARD: decoding.guard,
+        names.REJECTED: hypothesis.rejected,
+        names.STABLE_OVERRULED: final.stable_overruled,
+        names.BUDGET_MS: ledger.budget.total_ms,
+        names.RESPONSE_MS: ledger.response_ms,
+        names.ENDPOINT_WAIT_MS: ledger.endpoint_wait_ms,
+        names.PREDICTED_MS: ledger.predicted_ms,
+        names.LATE: ledger.late,
+        names.DEGRADED: ledger.degraded,
+    }
+    if normalized.loudness_lufs is not None:
+        attributes[names.LOUDNESS_LUFS] = normalized.loudness_lufs
+    if len(normalized.samples):
+        attributes[names.SPEECH_RATIO] = min(normalized.speech_samples / len(normalized.samples), 1.0)
+    planned_ms: dict[str, float] = dict[str, float](ledger.budget.slices())
+    return SegmentRecord(
+        index=final.segment,
+        start_s=start_s,
+        end_s=end_s,
+        stages=tuple(_planned(stage, planned_ms[stage.name], audio_s) for stage in stages),
+        attributes=attributes,
+        text=hypothesis.text,
+    )
+
+
+def _planned(stage: Stage, planned_ms: float, audio_s: float) -> Stage:
+    attributes: dict[str, Attribute] = {**stage.attributes, names.SLICE_PLANNED_MS: planned_ms, names.SLICE_SPENT_MS: stage.spent_ms}
+    recognition: SliceName = "asr"
+    if stage.name == recognition and audio_s:
+        attributes[names.RTF] = stage.spent_ms / 1000 / audio_s
+    return Stage(stage.name, stage.start_s, stage.end_s, attributes, stage.parts)

@@ -1,0 +1,171 @@
+"""The `asr.v1.Speech` service: opens calls, checks their first message, hands them to a `Stream`, and turns errors into statuses."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import grpc
+
+from asr_server.api.admission import Admission
+from asr_server.api.host import Host
+from asr_server.api.interceptors import current_call
+from asr_server.api.opening import ACCEPTED_METADATA
+from asr_server.api.record import system_attributes
+from asr_server.api.status import abort
+from asr_server.api.stream import Stream
+from asr_server.api.unary import recognize
+from asr_server.api.wire import ENCODINGS, MAX_CHANNELS, RATE_MAX_HZ, RATE_MIN_HZ, Wanted, parse_recognize, parse_streaming_config, seconds
+from asr_server.errors import AsrError, IdleTooLong, NotServing, WrongOrder
+from asr_server.pb import asr_pb2 as pb
+from asr_server.pb import asr_pb2_grpc
+from asr_server.watch import attributes as names
+from asr_server.watch.stall import LoopStallMonitor
+from audio_norm import AudioError
+
+
+BURST_S = 1.0
+BURST_PAUSE_S = 0.01
+
+
+class SpeechService(asr_pb2_grpc.SpeechServicer):
+    """Answers UNAVAILABLE until `open`."""
+
+    def __init__(self, admission: Admission, stalls: LoopStallMonitor) -> None:
+        self._admission = admission
+        self._stalls = stalls
+        self._opened: Host | None = None
+        self._streams: set[Stream] = set()
+
+    def open(self, host: Host) -> None:
+        """Let calls in; the engine is ready."""
+        self._opened = host
+        self._admission.open()
+
+    def end_streams(self, fault: AsrError) -> None:
+        """End every stream with this fault, each after the finals of what was said on it."""
+        for stream in self._streams:
+            stream.end(fault)
+
+    @property
+    def _host(self) -> Host:
+        if self._opened is None:
+            raise NotServing("the server is loading its model")
+        return self._opened
+
+    async def StreamingRecognize(  # noqa: N802 - named by the .proto
+        self, requests: AsyncIterator[pb.StreamingRecognizeRequest], context: grpc.aio.ServicerContext
+    ) -> None:
+        try:
+            with self._admission.enter() as session:
+                wanted = await self._first_message(requests)
+                if wanted is None:
+                    return
+                self._describe(session, wanted)
+                await context.send_initial_metadata((ACCEPTED_METADATA,))
+                stream = Stream(self._host, session, wanted, current_call.get(), context.write)
+                self._streams.add(stream)
+                try:
+                    await stream.run(requests)
+                finally:
+                    self._streams.discard(stream)
+        except (AsrError, AudioError) as error:
+            await _let_burst_end(requests)
+            await abort(context, error)
+
+    async def Recognize(self, request: pb.RecognizeRequest, context: grpc.aio.ServicerContext) -> pb.RecognizeResponse:  # noqa: N802
+        try:
+            with self._admission.enter() as session:
+                wanted = parse_recognize(request, self._host.served)
+                self._describe(session, wanted)
+                return await recognize(self._host, session, wanted, request.audio, current_call.get())
+        except (AsrError, AudioError) as error:
+            await abort(context, error)
+
+    async def GetServerInfo(  # noqa: N802
+        self, request: pb.GetServerInfoRequest, context: grpc.aio.ServicerContext
+    ) -> pb.GetServerInfoResponse:
+        try:
+            host = self._host
+        except NotServing as error:
+            await abort(context, error)
+        served, engine, definition, limits = host.served, host.engine, host.definition, host.served.limits
+        release = engine.release
+        return pb.GetServerInfoResponse(
+            version=host.system.code,
+            models=[
+                pb.ModelInfo(
+                    name=release.model,
+                    weights_sha256=release.weights_sha256,
+                    languages=engine.languages,
+                    is_default=True,
+                    options=dict(release.options),
+                )
+            ],
+            data_definitions=[pb.DataDefinitionInfo(name=definition.version, digest=definition.digest, is_default=True)],
+            limits=pb.Limits(
+                max_sessions=limits.max_sessions,
+                max_chunk_bytes=limits.max_chunk_bytes,
+                max_stream_audio=seconds(limits.max_stream_audio_s),
+                max_unary_bytes=limits.max_unary_bytes,
+                max_unary_audio=seconds(limits.max_unary_audio_s),
+                idle_timeout=seconds(limits.idle_timeout_s),
+                latency_budget_min_ms=limits.latency_budget_min_ms,
+                latency_budget_max_ms=limits.latency_budget_max_ms,
+                sample_rate_min_hertz=RATE_MIN_HZ,
+                sample_rate_max_hertz=RATE_MAX_HZ,
+                max_channels=MAX_CHANNELS,
+                max_alternatives=limits.max_alternatives,
+                max_phrases=limits.max_phrases,
+                max_phrase_chars=limits.max_phrase_chars,
+            ),
+            budget=[pb.LedgerSlice(name=name, planned_ms=ms) for name, ms in served.budget.slices()],
+            endpointing=pb.EndpointingConfig(
+                vad_stop_ms=served.session.vad_stop_ms,
+                end_of_utterance_ms=served.session.end_of_utterance_ms,
+                start_timeout_ms=served.session.start_timeout_ms,
+                max_segment_ms=served.session.max_segment_ms,
+            ),
+            encodings=list(ENCODINGS),
+            active_sessions=self._admission.active,
+            longest_loop_stall_ms=self._stalls.longest_ms,
+        )
+
+    async def _first_message(self, requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> Wanted | None:
+        """None for a stream that ended before it began."""
+        idle_s = self._host.served.limits.idle_timeout_s
+        try:
+            async with asyncio.timeout(idle_s):
+                first = await anext(requests, None)
+        except TimeoutError:
+            raise IdleTooLong(f"no config for {idle_s:g} s: the first message of a stream carries it") from None
+        if first is None:
+            return None
+        kind = first.WhichOneof("streaming_request")
+        if kind != "config":
+            raise WrongOrder(f"the first message carries {kind or 'nothing'}, expected: config")
+        return parse_streaming_config(first.config, self._host.served)
+
+    def _describe(self, session: int, wanted: Wanted) -> None:
+        current_call.get().describe(
+            {
+                **system_attributes(self._host.system),
+                names.SESSION: session,
+                names.ENCODING: wanted.format.encoding.name if wanted.format.encoding else "detect",
+                names.LANGUAGE: wanted.decode.language,
+                names.BUDGET_MS: wanted.budget.total_ms,
+            }
+        )
+
+
+async def _let_burst_end(requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> None:
+    """Read on, and throw away, what a client sends in one go before its call is refused.
+
+    gRPC's asyncio client reports a call that ends while it is writing as INTERNAL, "Internal error from Core", and the true status is
+    lost to it. A client that sends in real time pauses between messages and is answered at once.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BURST_S):
+            while True:
+                async with asyncio.timeout(BURST_PAUSE_S):
+                    if await anext(requests, None) is None:
+                        return

@@ -1,0 +1,298 @@
+"""Wire messages to our values and back. Every rule of the .proto about a value that comes in is checked here, and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from google.protobuf.duration_pb2 import Duration
+
+from asr_server.api.ledger import Ledger
+from asr_server.api.limits import Limits
+from asr_server.budget import LatencyBudget
+from asr_server.engine.engine import DecodeOptions, Release
+from asr_server.engine.worker import Decoded
+from asr_server.errors import InvalidRequest
+from asr_server.events import Final, Partial
+from asr_server.pb import asr_pb2 as pb
+from asr_server.session import SessionOptions
+from asr_server.transcript import Word
+from audio_norm import Encoding, WireFormat
+
+STABLE = 0.9
+UNSTABLE = 0.1
+AUTO = "auto"
+
+ENCODINGS: Mapping[int, Encoding] = {
+    pb.RecognitionConfig.LINEAR16: Encoding.LINEAR16,
+    pb.RecognitionConfig.FLAC: Encoding.FLAC,
+    pb.RecognitionConfig.MULAW: Encoding.MULAW,
+    pb.RecognitionConfig.OGG_OPUS: Encoding.OGG_OPUS,
+    pb.RecognitionConfig.WEBM_OPUS: Encoding.WEBM_OPUS,
+    pb.RecognitionConfig.ALAW: Encoding.ALAW,
+    pb.RecognitionConfig.FLOAT32: Encoding.FLOAT32,
+}
+RAW_ENCODINGS = frozenset({Encoding.LINEAR16, Encoding.MULAW, Encoding.ALAW, Encoding.FLOAT32})
+RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 48_000
+MAX_CHANNELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What this server serves, as far as requests are checked against it."""
+
+    models: tuple[str, ...]
+    languages: tuple[str, ...]
+    default_language: str
+    limits: Limits
+    budget: LatencyBudget
+    session: SessionOptions
+    decode: DecodeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one caller asked for, checked."""
+
+    format: WireFormat
+    channel: int | None
+    language_tag: str
+    """As the caller wrote it; results carry it back, unless the language is detected."""
+    session: SessionOptions
+    decode: DecodeOptions
+    budget: LatencyBudget
+    speech_events: bool = False
+
+
+class _Violations:
+    """Collects everything that is wrong, so that a caller learns it at once."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+
+    def add(self, field: str, description: str) -> None:
+        self._found.append((field, description))
+
+    def check_range(self, field: str, value: int, low: int, high: int, unit: str, *, zero: bool = True) -> None:
+        if not (low <= value <= high or (zero and value == 0)):
+            self.add(field, f"{value} is not accepted: {'0 (default) or ' if zero and low > 0 else ''}{low} to {high} {unit}".rstrip())
+
+    def raise_any(self) -> None:
+        if self._found:
+            raise InvalidRequest(*self._found)
+
+
+def parse_streaming_config(message: pb.StreamingRecognitionConfig, served: Served) -> Wanted:
+    """Raises `InvalidRequest` with every field that is wrong."""
+    found = _Violations()
+    if not message.HasField("config"):
+        found.add("streaming_config.config", "is missing: it says how the audio is encoded")
+    budget = _budget(message.latency_budget_ms, served, found)
+    session = _session(message.endpointing, served.session, found)
+    wanted = _recognition(message.config, served, found, session, budget)
+    found.raise_any()
+    return replace(
+        wanted,
+        session=replace(wanted.session, interim_results=message.interim_results),
+        speech_events=message.enable_voice_activity_events,
+    )
+
+
+def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
+    """Raises `InvalidRequest` with every field that is wrong."""
+    found = _Violations()
+    if not message.HasField("config"):
+        found.add("config", "is missing: it says how the audio is encoded; {} detects it from a file's header")
+    if not message.audio:
+        found.add("audio", "is empty: a whole file or buffer is expected")
+    budget = _budget(message.latency_budget_ms, served, found)
+    session = _session(message.endpointing, served.session, found)
+    wanted = _recognition(message.config, served, found, session, budget)
+    found.raise_any()
+    return wanted
+
+
+def _budget(total_ms: int, served: Served, found: _Violations) -> LatencyBudget:
+    limits = served.limits
+    found.check_range("latency_budget_ms", total_ms, limits.latency_budget_min_ms, limits.latency_budget_max_ms, "ms")
+    return served.budget.scaled_to(total_ms) if total_ms else served.budget
+
+
+def _session(message: pb.EndpointingConfig, defaults: SessionOptions, found: _Violations) -> SessionOptions:
+    named = {
+        "vad_stop_ms": (message.vad_stop_ms, 100, 5_000),
+        "end_of_utterance_ms": (message.end_of_utterance_ms, 100, 10_000),
+        "start_timeout_ms": (message.start_timeout_ms, 500, 600_000),
+        "max_segment_ms": (message.max_segment_ms, 2_000, 28_000),
+    }
+    wrong = False
+    for name, (value, low, high) in named.items():
+        found.check_range(f"endpointing.{name}", value, low, high, "ms")
+        wrong |= not (value == 0 or low <= value <= high)
+    if wrong:
+        return defaults
+    given = {name: value for name, (value, _, _) in named.items() if value}
+    vad_stop_ms = given.get("vad_stop_ms", defaults.vad_stop_ms)
+    # A longer VAD stop alone is a fair wish: the utterance then ends with it.
+    given.setdefault("end_of_utterance_ms", max(defaults.end_of_utterance_ms, vad_stop_ms))
+    if given["end_of_utterance_ms"] < vad_stop_ms:
+        found.add("endpointing.end_of_utterance_ms", f"{given['end_of_utterance_ms']} is below vad_stop_ms ({vad_stop_ms})")
+        return defaults
+    return replace(defaults, **given)
+
+
+def _recognition(
+    message: pb.RecognitionConfig, served: Served, found: _Violations, session: SessionOptions, budget: LatencyBudget
+) -> Wanted:
+    limits = served.limits
+    encoding = ENCODINGS.get(message.encoding)
+    if message.encoding and encoding is None:
+        accepted = ", ".join(pb.RecognitionConfig.AudioEncoding.Name(number) for number in ENCODINGS)
+        found.add("config.encoding", f"{message.encoding} is not known, accepted: {accepted}, or unset to detect it from the header")
+    if message.sample_rate_hertz == 0 and encoding in RAW_ENCODINGS:
+        found.add(
+            "config.sample_rate_hertz", f"is missing: {encoding.name} has no header, name its rate, {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"
+        )
+    found.check_range("config.sample_rate_hertz", message.sample_rate_hertz, RATE_MIN_HZ, RATE_MAX_HZ, "Hz")
+    found.check_range("config.audio_channel_count", message.audio_channel_count, 0, MAX_CHANNELS, "channels")
+    highest_channel = max(message.audio_channel_count, 1) if message.audio_channel_count or encoding in RAW_ENCODINGS else MAX_CHANNELS
+    if not 0 <= message.audio_channel <= highest_channel:
+        found.add("config.audio_channel", f"{message.audio_channel} is not accepted: 0 (mean of all) or 1 to {highest_channel}")
+    if message.model and message.model not in served.models:
+        found.add("config.model", f"{message.model!r} is not held here, accepted: {', '.join(served.models)}, or unset")
+    found.check_range("config.max_alternatives", message.max_alternatives, 0, limits.max_alternatives, "")
+    language = _language(message.language_code, served, found)
+    phrases = tuple(phrase for context in message.speech_contexts for phrase in context.phrases)
+    if len(phrases) > limits.max_phrases:
+        found.add("config.speech_contexts", f"{len(phrases)} phrases, accepted: {limits.max_phrases}")
+    for phrase in phrases:
+        if not phrase.strip() or len(phrase) > limits.max_phrase_chars:
+            found.add(
+                "config.speech_contexts.phrases",
+                f"{phrase[:20]!r}... of {len(phrase)} characters, accepted: 1 to {limits.max_phrase_chars}, not blank",
+            )
+            break
+    alternatives = max(message.max_alternatives, 1)
+    return Wanted(
+        format=WireFormat(encoding, message.sample_rate_hertz, message.audio_channel_count) if not found._found else WireFormat(None),
+        channel=message.audio_channel or None,
+        language_tag=message.language_code,
+        session=session,
+        decode=replace(
+            served.decode,
+            language=language,
+            beam_size=max(served.decode.beam_size, alternatives),
+            word_times=message.enable_word_time_offsets,
+            max_alternatives=alternatives,
+            phrases=phrases,
+        ),
+        budget=budget,
+    )
+
+
+def _language(tag: str, served: Served, found: _Violations) -> str:
+    if not tag:
+        return served.default_language
+    primary = tag.replace("_", "-").split("-")[0].lower()
+    if primary == AUTO:
+        return AUTO if len(served.languages) > 1 else served.languages[0]
+    if primary not in served.languages:
+        spoken = ", ".join(served.languages)
+        found.add("config.language_code", f"{tag!r} is not spoken by {served.models[0]}, accepted: {spoken}, or auto")
+    return primary
+
+
+# ------------------------------------------------------------------------------------------------------------------- going out
+
+
+def offset(samples: int, rate_hz: int) -> Duration:
+    """A position in the audio as the wire gives it."""
+    duration = Duration()
+    duration.FromMicroseconds(samples * 1_000_000 // rate_hz)
+    return duration
+
+
+def seconds(value_s: float) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(round(value_s * 1000))
+    return duration
+
+
+def system_version(code: str, definition: tuple[str, str], release: Release) -> pb.SystemVersion:
+    """`definition` is its version and digest."""
+    return pb.SystemVersion(
+        code=code,
+        data_definition=definition[0],
+        data_definition_digest=definition[1],
+        model=release.model,
+        weights_sha256=release.weights_sha256,
+        options=dict(release.options),
+    )
+
+
+def partial_results(partial: Partial, wanted: Wanted, rate_hz: int) -> list[pb.StreamingRecognitionResult]:
+    """The stable portion, then the rest; an empty portion is left out."""
+    portions = ((partial.stable_text, STABLE), (partial.unstable_text, UNSTABLE))
+    return [
+        pb.StreamingRecognitionResult(
+            alternatives=[pb.SpeechRecognitionAlternative(transcript=text)],
+            stability=stability,
+            result_start_offset=offset(partial.start_sample, rate_hz),
+            result_end_offset=offset(partial.end_sample, rate_hz),
+            channel_tag=wanted.channel or 0,
+            language_code=_language_out(partial.language, wanted),
+            segment=partial.segment,
+        )
+        for text, stability in portions
+        if text
+    ]
+
+
+def final_result(final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion) -> pb.StreamingRecognitionResult:
+    hypothesis = final.hypothesis
+    alternatives = [
+        pb.SpeechRecognitionAlternative(transcript=alternative.text, confidence=alternative.confidence)
+        for alternative in hypothesis.alternatives
+    ]
+    alternatives[0].words.extend(_word(word, rate_hz) for word in hypothesis.words)
+    return pb.StreamingRecognitionResult(
+        alternatives=alternatives,
+        is_final=True,
+        stability=1.0,
+        result_start_offset=offset(final.start_sample, rate_hz),
+        result_end_offset=offset(final.end_sample, rate_hz),
+        channel_tag=wanted.channel or 0,
+        language_code=_language_out(hypothesis.language, wanted),
+        segment=final.segment,
+        ledger=ledger,
+        system=system,
+    )
+
+
+def ledger_message(ledger: Ledger, decoded: Decoded) -> pb.Ledger:
+    return pb.Ledger(
+        budget_ms=round(ledger.budget.total_ms),
+        response_ms=ledger.response_ms,
+        slices=[
+            pb.LedgerSlice(name=name, planned_ms=planned_ms, spent_ms=ledger.spent_ms[name]) for name, planned_ms in ledger.budget.slices()
+        ],
+        late=ledger.late,
+        degraded=list(ledger.degraded),
+        endpoint_wait_ms=ledger.endpoint_wait_ms,
+        asr_predicted_ms=ledger.predicted_ms,
+        beam_size=decoded.plan.beam_size,
+        guard=decoded.decoding.guard,
+        audio_ms=round(decoded.audio_ms),
+    )
+
+
+def _word(word: Word, rate_hz: int) -> pb.WordInfo:
+    return pb.WordInfo(
+        start_time=offset(word.start_sample, rate_hz),
+        end_time=offset(word.end_sample, rate_hz),
+        word=word.text,
+        confidence=word.confidence,
+    )
+
+
+def _language_out(language: str, wanted: Wanted) -> str:
+    detected = wanted.decode.language == AUTO
+    return language if detected or not wanted.language_tag else wanted.language_tag

@@ -1,0 +1,177 @@
+"""The server put together: start, warm up, serve, drain, stop. The only file that knows every room.
+
+The port answers at once, so that a health check sees NOT_SERVING rather than nothing while the weights load; calls are let in when the
+model has been loaded, warmed up and measured.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable, Mapping
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from asr_server.api.admission import Admission
+from asr_server.api.host import Host
+from asr_server.api.interceptors import CallInterceptor
+from asr_server.api.opening import MAX_MESSAGE_BYTES
+from asr_server.api.service import SpeechService
+from asr_server.api.status import status_of
+from asr_server.api.stream import MAX_OPEN_FINALS
+from asr_server.api.wire import Served, system_version
+from asr_server.engine.engine import DecodeOptions, Engine
+from asr_server.engine.weights import resolve
+from asr_server.engine.whisper import EngineOptions, WhisperEngine
+from asr_server.engine.worker import Worker, WorkerOptions
+from asr_server.errors import BadSettings, NotServing
+from asr_server.machine import usable_cores
+from asr_server.pb import asr_pb2 as pb
+from asr_server.pb import asr_pb2_grpc
+from asr_server.settings import Settings
+from asr_server.version import code_version
+from asr_server.watch.stall import LoopStallMonitor
+from asr_server.watch.telemetry import TelemetryOptions, open_telemetry
+from audio_norm import DataDefinition, load_definition
+
+logger = logging.getLogger(__name__)
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Speech"].full_name
+FINISH_S = 2.0
+"""Of the drain time, what is kept for streams that are still open to get their last finals."""
+
+
+async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[[str, int], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. `ready` is told the address once calls are let in. Raises `SetupError`."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    telemetry = open_telemetry(TelemetryOptions(version=code_version(), transcripts=settings.telemetry.transcripts), environ)
+    try:
+        definition = load_definition(settings.data_definition)
+        async with LoopStallMonitor() as stalls:
+            interceptor = CallInterceptor(telemetry, status_of)
+            await _serve(settings, definition, interceptor, stalls, stop, ready)
+            await interceptor.all_closed()
+    finally:
+        await asyncio.to_thread(telemetry.shutdown)
+
+
+async def _serve(
+    settings: Settings,
+    definition: DataDefinition,
+    interceptor: CallInterceptor,
+    stalls: LoopStallMonitor,
+    stop: asyncio.Event,
+    ready: Callable[[str, int], None],
+) -> None:
+    admission = Admission(settings.limits)
+    service = SpeechService(admission, stalls)
+    healths = health.aio.HealthServicer()
+    server, port = await _listen(settings, service, healths, interceptor)
+    try:
+        await _report_health(healths, serving=False)
+        loading = asyncio.create_task(asyncio.to_thread(_load_engine, settings))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not loading.done():
+            logger.info("stopped while loading")
+            return
+        engine = loading.result()
+        async with Worker(engine, _worker_options(settings, engine)) as worker:
+            service.open(_host(settings, definition, engine, worker))
+            # What has been loaded stays: the garbage collector need not look at it again, which would hold up the loop for tens of ms.
+            gc.collect()
+            gc.freeze()
+            stalls.reset()
+            await _report_health(healths, serving=True)
+            ready(settings.host, port)
+            await stopping
+            logger.info("draining: %d sessions, at most %g s", admission.active, settings.drain_s)
+            admission.close("the server is stopping")
+            await healths.enter_graceful_shutdown()
+            await _drain(server, service, settings.drain_s)
+    finally:
+        await server.stop(None)
+    logger.info("longest event-loop stall: %.1f ms", stalls.longest_ms)
+
+
+async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float) -> None:
+    """Nobody is let in; streams go on until they end, or are ended shortly before the time is up, with all their finals."""
+    stopped = asyncio.create_task(server.stop(drain_s))
+    done, _ = await asyncio.wait({stopped}, timeout=max(drain_s - FINISH_S, 0.0))
+    if not done:
+        service.end_streams(NotServing("the server is stopping; everything said so far has been answered"))
+    await stopped
+
+
+async def _listen(
+    settings: Settings, service: SpeechService, healths: health.aio.HealthServicer, interceptor: CallInterceptor
+) -> tuple[grpc.aio.Server, int]:
+    server = grpc.aio.server(
+        interceptors=[interceptor],
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent half of the traffic
+        ],
+    )
+    asr_pb2_grpc.add_SpeechServicer_to_server(service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    address = f"{settings.host}:{settings.port}"
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise BadSettings(f"cannot listen on {address}: the port is taken, or the host is not one of this machine's") from None
+    await server.start()
+    return server, port
+
+
+async def _report_health(healths: health.aio.HealthServicer, *, serving: bool) -> None:
+    status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    for name in ("", SERVICE):
+        await healths.set(name, status)
+
+
+def _load_engine(settings: Settings) -> WhisperEngine:
+    workers = settings.engine.workers or usable_cores()
+    options = EngineOptions(
+        device=settings.engine.device,
+        compute_type=settings.engine.compute_type,
+        workers=workers,
+        beam_size=settings.engine.beam_size,
+    )
+    return WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
+
+
+def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:
+    limits = settings.limits
+    return WorkerOptions(
+        threads=engine.options.workers,
+        # Room for every final that admitted sessions can leave open, and a partial each: no final of theirs is ever refused.
+        max_queued=limits.max_sessions * (MAX_OPEN_FINALS + 1),
+        margin_ms=engine.options.margin_ms,
+        retry_after_s=limits.retry_after_s,
+    )
+
+
+def _host(settings: Settings, definition: DataDefinition, engine: Engine, worker: Worker) -> Host:
+    if settings.default_language not in (*engine.languages, "auto"):
+        raise BadSettings(
+            f"default_language is {settings.default_language!r}, {engine.release.model} speaks: {', '.join(engine.languages)}, or auto"
+        )
+    served = Served(
+        models=(engine.release.model,),
+        languages=engine.languages,
+        default_language=settings.default_language,
+        limits=settings.limits,
+        budget=settings.budget,
+        session=settings.endpointing,
+        decode=DecodeOptions(beam_size=settings.engine.beam_size),
+    )
+    system = system_version(code_version(), (definition.version, definition.digest), engine.release)
+    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system)

@@ -1,0 +1,112 @@
+"""The runaway guard: finds text that was not spoken because the decoder did not stop. Pure; works on words, knows no model.
+
+A decoder that runs away says the end of its text again, often all of it and often many times. People repeat themselves as well, so a repeat
+only raises suspicion; where the words lie in the audio decides. Spoken ones take their time, false ones are squeezed together or
+lie behind the end of the audio.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_NOT_LETTERS = re.compile(r"[\W_]+")
+
+MAX_SPOKEN_TOKENS_PER_S = 10.0
+"""Nobody speaks faster. Fast English is 6; repeats that were not spoken measured 11 to 40."""
+
+_TOKENS_PER_S = 8
+_DENSE_TOKENS_PER_S = 25
+"""In scripts that the tokenizer knows little of, it takes two or three tokens a letter."""
+_SPARE_TOKENS = 10
+_DENSE = frozenset(
+    {
+        "am",
+        "ar",
+        "as",
+        "bn",
+        "bo",
+        "el",
+        "fa",
+        "gu",
+        "he",
+        "hi",
+        "hy",
+        "ja",
+        "ka",
+        "km",
+        "kn",
+        "ko",
+        "lo",
+        "ml",
+        "mr",
+        "my",
+        "ne",
+        "pa",
+        "ps",
+    }
+)
+_DENSE |= {"sa", "sd", "si", "ta", "te", "th", "ur", "yi", "yue", "zh"}
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word of the text, with where it was found in the audio (seconds from its start)."""
+
+    text: str
+    tokens: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The end of a text says the same `times` over: `unit` words each, then `rest` words of one more, broken off."""
+
+    unit: int
+    times: int
+    rest: int
+
+
+def token_limit(audio_s: float, language: str) -> int:
+    """More tokens than anybody says in `audio_s`: where decoding is stopped."""
+    return _SPARE_TOKENS + int(audio_s * (_DENSE_TOKENS_PER_S if language in _DENSE else _TOKENS_PER_S))
+
+
+def repeated_tail(words: Sequence[str]) -> Repeat | None:
+    """The shortest unit that the text ends on repeating: three words or more twice, fewer three times. Case and punctuation are nothing."""
+    plain = [_NOT_LETTERS.sub("", word.lower()) for word in words]
+    for unit in range(1, len(plain) // 2 + 1):
+        same = 0
+        while same < len(plain) - unit and plain[-1 - same] == plain[-1 - same - unit]:
+            same += 1
+        times, rest = divmod(same + unit, unit)
+        if times >= (2 if unit >= 3 else 3):
+            return Repeat(unit, times, rest)
+    return None
+
+
+def is_suspicious(words: Sequence[str], tokens: int, limit: int) -> bool:
+    """Whether it is worth the time to look where the words lie."""
+    return tokens >= limit or repeated_tail(words) is not None
+
+
+def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool) -> int:
+    """How many words, from the first, are to be kept: without those behind the audio and without repeats nobody had the time to say.
+
+    `broken_off`: decoding was stopped at its limit, so the text does not end where a sentence does.
+    """
+    kept = len(words)
+    # Repeats first: taken from the end of the whole text, they are in step with the one that was spoken.
+    while (repeat := repeated_tail([word.text for word in words[:kept]])) is not None:
+        end = kept - (repeat.rest if broken_off else 0)
+        repeats = [words[end - (number + 1) * repeat.unit : end - number * repeat.unit] for number in range(repeat.times)]
+        squeezed = sum(_is_squeezed(said, audio_s) for said in repeats)
+        if not squeezed:
+            break
+        kept = end - repeat.unit * min(squeezed, repeat.times - 1)
+    return next((index for index, word in enumerate(words[:kept]) if word.start_s >= audio_s), kept)
+
+
+def _is_squeezed(words: Sequence[HeardWord], audio_s: float) -> bool:
+    duration_s = min(words[-1].end_s, audio_s) - words[0].start_s
+    return sum(word.tokens for word in words) > MAX_SPOKEN_TOKENS_PER_S * duration_s

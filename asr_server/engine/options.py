@@ -1,0 +1,50 @@
+"""How an engine is built."""
+
+from dataclasses import dataclass, field, fields
+
+from asr_server.engine.no_speech import NoSpeechRule
+
+AUTO_LANGUAGES = (
+    *("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it"),
+    *("id", "hi", "fi", "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur"),
+)
+"""Most of what Whisper was trained on. It guesses rare languages for short or accented speech of common ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the engine is built; fixed for its life and part of its release."""
+
+    device: str = "cpu"
+    compute_type: str = "int8"
+    workers: int = 2
+    """Decodes at the same time."""
+    threads_per_worker: int = 1
+    beam_size: int = 5
+    """Largest beam; a request for more gets this one."""
+    margin_ms: int = 800
+    """Silence encoded after the speech."""
+    anchor_states: int = 100
+    """Encoder states of silence appended after the margin; 0 for none."""
+    full_context: bool = False
+    """Encode 30 s always, as Whisper was trained: slow, for comparison."""
+    no_speech: NoSpeechRule = field(default_factory=NoSpeechRule)
+    auto_languages: tuple[str, ...] = AUTO_LANGUAGES
+    """Between which languages "auto" chooses, as far as the model speaks them."""
+
+    def __post_init__(self) -> None:
+        if self.device not in {"cpu", "cuda", "auto"}:
+            raise ValueError(f"device is {self.device!r}; accepted: cpu, cuda, auto")
+        for name, lowest, highest in (
+            ("workers", 1, 256),
+            ("threads_per_worker", 1, 256),
+            ("beam_size", 1, 10),
+            ("margin_ms", 0, 1000),
+            ("anchor_states", 0, 1500),
+        ):
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} is {getattr(self, name)}; accepted: {lowest} to {highest}")
+
+    def described(self) -> dict[str, str]:
+        """Every option as text, for the release."""
+        return {option.name: str(getattr(self, option.name)) for option in fields(self)}

@@ -1,0 +1,119 @@
+"""Whisper's vocabulary as the engine uses it: prompts, hints, text, and which tokens make a word."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+MAX_HINT_TOKENS = 64
+"""Phrases that do not fit are left out. They are read in one pass, but that pass and every step after it take longer with each."""
+
+_UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+_OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
+_EITHER_WAY = frozenset("\"'")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWord:
+    """A word, punctuation attached, and its tokens `first_token` to `end_token` (not in)."""
+
+    text: str
+    first_token: int
+    end_token: int
+
+
+class Tokens:
+    """Immutable after construction; may be used from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, *, multilingual: bool) -> None:
+        self._tokenizer = tokenizer
+        self._start = self._id("<|startoftranscript|>")
+        self._previous = self._id("<|startofprev|>")
+        self._no_timestamps = self._id("<|notimestamps|>")
+        self.end = self._id("<|endoftext|>")
+        self._task = (self._id("<|transcribe|>"),) if multilingual else ()
+        self.languages: Mapping[str, int] = self._language_ids() if multilingual else {}
+        """Primary tag to token; empty for a model of one language."""
+
+    @classmethod
+    def load(cls, path: Path, *, multilingual: bool) -> "Tokens":
+        """From a `tokenizer.json`."""
+        return cls(Tokenizer.from_file(str(path)), multilingual=multilingual)
+
+    def task(self, language: str) -> list[int]:
+        """What is to be done, as the decoder is told: transcribe this language."""
+        return [self._start, *((self.languages[language],) if self.languages else ()), *self._task]
+
+    def prompt(self, language: str, phrases: Sequence[str] = ()) -> list[int]:
+        """All tokens before the text. `phrases` stand as text that came before, which makes the model spell alike."""
+        hints = self._hints(phrases)
+        return [*([self._previous, *hints] if hints else []), *self.task(language), self._no_timestamps]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Without surrounding space."""
+        return self._decode(tokens).strip()
+
+    def words(self, tokens: Sequence[int], language: str) -> tuple[TokenWord, ...]:
+        """The words of `tokens`, in order, together all of them. In scripts without spaces every character is a word."""
+        words: list[TokenWord] = []
+        for text, first, end in self._characters(tokens):
+            bare = text.strip()
+            if words and _joins(words[-1].text, text, bare, spaced=language not in _UNSPACED):
+                words[-1] = TokenWord((words[-1].text + text).strip(), words[-1].first_token, end)
+            else:
+                words.append(TokenWord(bare, first, end))
+        return tuple(words)
+
+    def _characters(self, tokens: Sequence[int]) -> list[tuple[str, int, int]]:
+        """The shortest runs of tokens that decode to whole characters; what is broken at the end stays with the last."""
+        runs: list[tuple[str, int, int]] = []
+        first = 0
+        for end in range(1, len(tokens) + 1):
+            text = self._decode(tokens[first:end])
+            if "\ufffd" not in text or end == len(tokens):
+                runs.append((text, first, end))
+                first = end
+        return runs
+
+    def _hints(self, phrases: Sequence[str]) -> list[int]:
+        hints: list[int] = []
+        for phrase in phrases:
+            more = self._tokenizer.encode(f"{',' if hints else ''} {phrase.strip()}", add_special_tokens=False).ids
+            if len(hints) + len(more) > MAX_HINT_TOKENS:
+                break
+            hints += more
+        return hints
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        return self._tokenizer.decode(list(tokens))
+
+    def _language_ids(self) -> dict[str, int]:
+        """Language tokens stand between the start and the first task."""
+        names = {token: self._tokenizer.id_to_token(token) for token in range(self._start + 1, self._id("<|translate|>"))}
+        return {name.strip("<|>"): token for token, name in names.items() if name}
+
+    def _id(self, token: str) -> int:
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise ValueError(f"the tokenizer has no {token}: not a Whisper model")
+        return found
+
+
+def _joins(before: str, text: str, bare: str, *, spaced: bool) -> bool:
+    """Whether a run belongs to the word before it: no space between them, or nothing but punctuation that closes."""
+    if not bare or _opens(before):
+        return True
+    if all(_is_punctuation(character) for character in bare):
+        return text == bare or not _opens(bare)
+    return not text[:1].isspace() and (spaced or (before[-1:].isascii() and text[:1].isascii()))
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character).startswith("P")
+
+
+def _opens(text: str) -> bool:
+    """Whether it is punctuation that belongs to the word after it; straight quotes may."""
+    return all(character in _EITHER_WAY or unicodedata.category(character) in _OPENING_CATEGORIES for character in text)

@@ -1,0 +1,304 @@
+"""Whisper on CTranslate2, given only the audio there is. The only importer of ctranslate2 and, beside `weights`, of faster_whisper.
+
+faster-whisper always encodes 30 s. The encoder takes less, and then costs less: this engine encodes the speech and a margin of silence,
+appends a silence anchor (`anchor`), and watches for text that was not said (`guard`, `no_speech`).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ctranslate2 import StorageView
+from ctranslate2.models import Whisper
+from faster_whisper.feature_extractor import FeatureExtractor
+
+from asr_server.engine import guard
+from asr_server.engine.anchor import SILENCE_LEVEL, SilenceAnchor
+from asr_server.engine.calibrate import calibrate
+from asr_server.engine.cost import CostModel
+from asr_server.engine.engine import DecodeOptions, Decoding, Guard, Release
+from asr_server.engine.options import EngineOptions
+from asr_server.engine.placing import FRAME_SAMPLES, RATE_HZ, STATE_SAMPLES, PlacedWord, place, to_word
+from asr_server.engine.spans import SpanClock
+from asr_server.engine.tokens import Tokens, TokenWord
+from asr_server.engine.weights import ModelFiles
+from asr_server.errors import EngineFailed, SetupError
+from asr_server.transcript import Alternative, Hypothesis
+from audio_norm import Normalized, Samples
+
+__all__ = ["MAX_AUDIO_S", "EngineOptions", "WhisperEngine"]
+
+WINDOW_SAMPLES = 30 * RATE_HZ  # what Whisper was trained on, and the most the encoder takes
+MAX_AUDIO_S = 29.0  # leaves room for the longest margin
+TEXT_POSITIONS = 448
+MAX_TOKENS = TEXT_POSITIONS // 2  # CTranslate2 generates no more than half, the other half is for a prompt
+
+_FOREIGN = (RuntimeError, ValueError, MemoryError)  # what the exceptions of C++ become
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Encoder output, anchor included, of `audio_s` of audio; `frames` were encoded."""
+
+    states: StorageView
+    frames: int
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text the decoder produced. `log_probability` is the mean over its tokens and the end of text."""
+
+    tokens: list[int]
+    words: tuple[TokenWord, ...]
+    log_probability: float
+    placed: tuple[PlacedWord, ...] | None = None
+    """Where its words are, once somebody had to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    language: str
+    beam_size: int
+    max_alternatives: int = 1
+    phrases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was made of one encoding: readings that passed the guard, best first."""
+
+    readings: tuple[_Reading, ...]
+    no_speech_probability: float
+    guard: Guard = ""
+    runs_on: bool = False
+    """The best one did not stop, and there is no telling where it should have."""
+
+
+class _Network:
+    """The model's four steps. Immutable; thread-safe, as CTranslate2 is."""
+
+    def __init__(self, model: Whisper, tokens: Tokens, anchor_states: int) -> None:
+        self._model = model
+        self.tokens = tokens
+        self._mel = FeatureExtractor(feature_size=model.n_mels)
+        silence = np.full((1, model.n_mels, WINDOW_SAMPLES // FRAME_SAMPLES), SILENCE_LEVEL, np.float32)
+        self._anchor = SilenceAnchor(np.array(model.encode(StorageView.from_array(silence), to_cpu=True)), anchor_states)
+
+    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> _Encoded:
+        """Of the samples and a margin of silence after them, 30 s in all at most."""
+        length = min(math.ceil((len(samples) + margin_samples) / STATE_SAMPLES) * STATE_SAMPLES, WINDOW_SAMPLES)
+        with clock.span("features"):
+            padded = np.zeros(length, np.float32)
+            padded[: len(samples)] = samples
+            features = np.ascontiguousarray(self._mel(padded, padding=0)[None])
+        with clock.span("encode"):
+            states = self._anchor.append(np.array(self._model.encode(StorageView.from_array(features), to_cpu=True)))
+        return _Encoded(StorageView.from_array(states), features.shape[2], len(samples) / RATE_HZ)
+
+    def languages(self, encoded: _Encoded) -> list[tuple[str, float]]:
+        """All languages with their probabilities."""
+        return [(token.strip("<|>"), probability) for token, probability in self._model.detect_language(encoded.states)[0]]
+
+    def generate(self, encoded: _Encoded, task: _Task, limit: int, suppress: Sequence[int] = ()) -> tuple[list[_Reading], float]:
+        """Readings of at most `limit` tokens, best first, and the probability of no speech. `suppress`: tokens not to be generated."""
+        prompt = self.tokens.prompt(task.language, task.phrases)
+        result = self._model.generate(
+            encoded.states,
+            [prompt],
+            beam_size=task.beam_size,
+            num_hypotheses=max(1, min(task.max_alternatives, task.beam_size)),
+            # CTranslate2 stops after the lesser of half of this and of this without the prompt.
+            max_length=min(max(2 * limit, limit + len(prompt)), TEXT_POSITIONS),
+            suppress_tokens=[-1, *suppress],
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        readings = [
+            # Its score is the sum of log probabilities, that of the end included, by the number of tokens without the end.
+            _Reading(tokens, self.tokens.words(tokens, task.language), score * len(tokens) / (len(tokens) + 1))
+            for tokens, score in zip(result.sequences_ids, result.scores, strict=True)
+        ]
+        return readings, float(result.no_speech_prob)
+
+    def place(self, encoded: _Encoded, reading: _Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
+        """Where the words of a reading are."""
+        if not reading.tokens:
+            return ()
+        with clock.span("align"):
+            found = self._model.align(encoded.states, self.tokens.task(language), [reading.tokens], encoded.frames)[0]
+        return place(reading.words, found.alignments, found.text_token_probs)
+
+
+class _Rehearsal:
+    """The steps on noise, with as many tokens as wanted: what `calibrate` measures."""
+
+    def __init__(self, network: _Network, language: str) -> None:
+        self._network = network
+        self._task = _Task(language, beam_size=1)
+        self._noise = np.random.default_rng(0).normal(0, 0.01, WINDOW_SAMPLES).astype(np.float32)
+
+    def encode_frames(self, frames: int) -> _Encoded:
+        return self._network.encode(self._noise[: frames * FRAME_SAMPLES], 0, SpanClock())
+
+    def force_tokens(self, encoded: _Encoded, tokens: int, beam_size: int) -> None:
+        self._network.generate(encoded, replace(self._task, beam_size=beam_size), tokens, suppress=[self._network.tokens.end])
+
+    def align_tokens(self, encoded: _Encoded, tokens: int) -> None:
+        text = list(range(1000, 1000 + tokens))  # any will do
+        self._network.place(encoded, _Reading(text, (), 0.0), self._task.language, SpanClock())
+
+
+class WhisperEngine:
+    """A loaded model. Immutable; `decode` may be called from as many threads as there are workers, further ones wait."""
+
+    def __init__(self, files: ModelFiles, options: EngineOptions, network: _Network) -> None:
+        """Use `load`."""
+        self._options = options
+        self._network = network
+        self._languages = tuple(network.tokens.languages) or ("en",)
+        self._release = Release(files.name, files.sha256, options.described())
+        self._rehearsal = _Rehearsal(network, self._languages[0])
+        self.warm_up()
+        self._cost = self.calibrate()
+
+    @classmethod
+    def load(cls, files: ModelFiles, options: EngineOptions) -> "WhisperEngine":
+        """Load, warm up and calibrate; takes a few seconds. Raises `SetupError` if the files are no model that can run here."""
+        try:
+            model = Whisper(
+                str(files.path),
+                device=options.device,
+                compute_type=options.compute_type,
+                inter_threads=options.workers,
+                intra_threads=options.threads_per_worker,
+            )
+            tokens = Tokens.load(files.path / "tokenizer.json", multilingual=model.is_multilingual)
+            return cls(files, options, _Network(model, tokens, options.anchor_states))
+        except _FOREIGN as error:
+            raise SetupError(f"model {files.name} in {files.path} cannot be used: {error}") from error
+
+    @property
+    def release(self) -> Release:
+        return self._release
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._languages
+
+    @property
+    def cost(self) -> CostModel:
+        return self._cost
+
+    @property
+    def options(self) -> EngineOptions:
+        """How it was built."""
+        return self._options
+
+    def warm_up(self) -> None:
+        """Run every step once: the first run of each allocates and packs."""
+        encoded = self._rehearsal.encode_frames(100)
+        for beam_size in {1, self._options.beam_size}:
+            self._rehearsal.force_tokens(encoded, 2, beam_size)
+        self._rehearsal.align_tokens(encoded, 2)
+
+    def calibrate(self) -> CostModel:
+        """Measure again what a decode costs; `cost` keeps what it was at start-up."""
+        return calibrate(self._rehearsal)
+
+    def decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
+        """See `Engine.decode`. Takes up to 29 s at 16 kHz, "auto" or one of `languages`, and refuses anything else with `EngineFailed`."""
+        if audio.rejected or not len(audio.samples):
+            return Decoding(Hypothesis(rejected=audio.rejected or "no_speech"))
+        if audio.rate_hz != RATE_HZ:
+            raise EngineFailed(f"the engine wants {RATE_HZ} Hz, got {audio.rate_hz}")
+        if audio.duration_s > MAX_AUDIO_S:
+            raise EngineFailed(f"the engine takes up to {MAX_AUDIO_S:g} s at once, got {audio.duration_s:.1f} s")
+        if options.language != "auto" and options.language not in self._languages:
+            spoken = ", ".join(("auto", *self._languages))
+            raise EngineFailed(f"language {options.language!r} is not spoken by {self._release.model}; accepted: {spoken}")
+        try:
+            return self._decode(audio, options)
+        except _FOREIGN as error:
+            raise EngineFailed(f"recognition failed on {audio.duration_s:.1f} s of audio: {error}") from error
+
+    def _decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
+        clock = SpanClock()
+        full = WINDOW_SAMPLES
+        encoded = self._network.encode(
+            audio.samples, full if self._options.full_context else self._options.margin_ms * RATE_HZ // 1000, clock
+        )
+        language, language_probability = self._language(encoded, options.language, clock)
+        task = _Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, options.phrases)
+        read = self._read(encoded, task, clock)
+        if read.runs_on and not self._options.full_context:
+            encoded = self._network.encode(audio.samples, full, clock)
+            read = replace(self._read(encoded, task, clock), guard="redecoded")
+        best = read.readings[0]
+        rejected = self._options.no_speech.rejects(
+            no_speech_probability=read.no_speech_probability,
+            log_probability=best.log_probability,
+            tokens=len(best.tokens),
+            audio_s=encoded.audio_s,
+        )
+        placed: tuple[PlacedWord, ...] = ()
+        if options.word_times and not rejected:
+            placed = best.placed or self._network.place(encoded, best, language, clock)
+        hypothesis = Hypothesis(
+            alternatives=() if rejected else self._alternatives(read.readings),
+            words=tuple(to_word(word, audio) for word in placed),
+            language=language,
+            language_probability=language_probability,
+            no_speech_probability=read.no_speech_probability,
+            rejected="no_speech" if rejected else "",
+        )
+        return Decoding(hypothesis, clock.spans, encoded.frames, len(best.tokens), task.beam_size, read.guard)
+
+    def _language(self, encoded: _Encoded, wanted: str, clock: SpanClock) -> tuple[str, float]:
+        """The language to transcribe and its probability among those it was chosen from."""
+        if wanted != "auto":
+            return wanted, 1.0
+        if len(self._languages) == 1:
+            return self._languages[0], 1.0
+        with clock.span("language"):
+            heard = self._network.languages(encoded)
+        among = [one for one in heard if one[0] in self._options.auto_languages] or heard
+        language, probability = max(among, key=lambda one: one[1])
+        return language, probability / sum(one[1] for one in among)
+
+    def _read(self, encoded: _Encoded, task: _Task, clock: SpanClock) -> _Read:
+        """Decode, then see that the best text is what was said; other readings that look run away are left out."""
+        limit = min(guard.token_limit(encoded.audio_s, task.language), MAX_TOKENS)
+        with clock.span("decode"):
+            (best, *others), no_speech_probability = self._network.generate(encoded, task, limit)
+        others = [reading for reading in others if not _is_suspicious(reading, limit)]
+        if not _is_suspicious(best, limit):
+            return _Read((best, *others), no_speech_probability)
+        placed = self._network.place(encoded, best, task.language, clock)
+        broken_off = len(best.tokens) >= limit
+        whole = placed[:-1] if broken_off else placed  # the last word may have been cut in the middle
+        spoken = whole[: guard.words_spoken([word.heard for word in whole], encoded.audio_s, broken_off=broken_off)]
+        if len(spoken) < len(whole):
+            return _Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
+        return _Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
+
+    def _alternatives(self, readings: Sequence[_Reading]) -> tuple[Alternative, ...]:
+        """The different texts, best first."""
+        found: dict[str, Alternative] = {}
+        for reading in readings:
+            text = self._network.tokens.text(reading.tokens)
+            if text and text not in found:
+                found[text] = Alternative(text, math.exp(min(reading.log_probability, 0.0)))
+        return tuple(found.values())
+
+
+def _is_suspicious(reading: _Reading, limit: int) -> bool:
+    return guard.is_suspicious([word.text for word in reading.words], len(reading.tokens), limit)
+
+
+def _shortened(reading: _Reading, spoken: tuple[PlacedWord, ...]) -> _Reading:
+    """The first words of a reading, as sure as the alignment was of them."""
+    tokens = reading.tokens[: spoken[-1].word.end_token] if spoken else []
+    log_probability = sum(word.log_probability for word in spoken) / max(len(tokens), 1)
+    return _Reading(tokens, tuple(word.word for word in spoken), log_probability, spoken)

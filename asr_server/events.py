@@ -1,0 +1,90 @@
+"""What a session says. Frozen values; positions are samples of the 16 kHz conditioned audio from the first sample of the stream."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from asr_server.transcript import Hypothesis
+from audio_norm import SpeechWindow
+
+
+class Purpose(Enum):
+    """Why a decode is wanted; the order is the order of importance."""
+
+    FINAL = 0
+    PARTIAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """Said when the segment is closed, about the last sample of its speech."""
+
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeWanted:
+    """The session wants `window` recognised and the hypothesis brought back through `accept(job, ...)`."""
+
+    job: int
+    segment: int
+    purpose: Purpose
+    window: SpeechWindow
+    endpoint_wait_samples: int = 0
+    """Silence between the end of speech and the moment of asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeUnwanted:
+    """The answer to `job` is of no use any more; if it has not started it need not."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The text as it stands. `stable_text + unstable_text` is the whole; the stable part only ever grows."""
+
+    segment: int
+    start_sample: int
+    end_sample: int
+    stable_text: str
+    unstable_text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The text of a segment. `hypothesis.text` begins with every stable text shown for it; it may be empty, then nothing is sent."""
+
+    job: int
+    segment: int
+    start_sample: int
+    end_sample: int
+    hypothesis: Hypothesis
+    stable_overruled: bool = False
+    """The engine's final reading had changed words already shown as stable; those were kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """Everything before the `finalize` has been said."""
+
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimedOut:
+    at_sample: int
+
+
+Event = SpeechStarted | SpeechEnded | DecodeWanted | DecodeUnwanted | Partial | Final | UtteranceEnded | Finalized | StartTimedOut

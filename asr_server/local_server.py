@@ -1,0 +1,96 @@
+"""A server of one's own: `asr-server serve` as a child process, for commands that were given no `--server`."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from asr_server.errors import SetupError
+
+READY = b"ready "
+STOP_TIMEOUT_S = 10.0
+"""How long a child may take to drain after SIGTERM before it is killed."""
+
+_TAIL_BYTES = 8192
+
+
+def serve_command(model: str = "") -> tuple[str, ...]:
+    """`serve` on a free loopback port, in this Python."""
+    chosen = ("--model", model) if model else ()
+    return (sys.executable, "-m", "asr_server", "serve", "--host", "127.0.0.1", "--port", "0", *chosen)
+
+
+@asynccontextmanager
+async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0) -> AsyncIterator[str]:
+    """Starts the server and gives its "host:port" once it is ready; ends it on leaving, however that happens.
+
+    Raises `SetupError`, with the last line the child wrote to stderr, when it ends or takes too long before it is ready.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        # Ctrl-C in the terminal is for us: the child must live until what was said has been finalized.
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    errors = _Tail()
+    drains = [asyncio.create_task(errors.drain(process.stderr))]
+    try:
+        try:
+            async with asyncio.timeout(start_timeout_s):
+                target = await _ready_line(process.stdout)
+        except TimeoutError:
+            raise SetupError(f"the server was not ready after {start_timeout_s:g} s{errors.quoted()}") from None
+        if target is None:
+            code = await process.wait()
+            await drains[0]
+            raise SetupError(errors.last_line or f"the server ended with exit code {code} before it was ready")
+        drains.append(asyncio.create_task(_Tail().drain(process.stdout)))
+        yield target
+    finally:
+        await _end(process)
+        await asyncio.gather(*drains, return_exceptions=True)
+
+
+async def _ready_line(stdout: asyncio.StreamReader) -> str | None:
+    """The address in the child's `ready host:port` line; None when it ended without one."""
+    while line := await stdout.readline():
+        if line.startswith(READY):
+            return line.removeprefix(READY).decode().strip()
+    return None
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
+    except (TimeoutError, asyncio.CancelledError):
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+class _Tail:
+    """Reads a pipe to its end, so that the child never blocks on it, and keeps the last of it."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    async def drain(self, pipe: asyncio.StreamReader) -> None:
+        while data := await pipe.read(_TAIL_BYTES):
+            self._kept = (self._kept + data)[-_TAIL_BYTES:]
+
+    @property
+    def last_line(self) -> str:
+        lines = self._kept.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def quoted(self) -> str:
+        return f'; it last said "{self.last_line}"' if self.last_line else ""

@@ -1,0 +1,336 @@
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class StreamingRecognizeRequest(_message.Message):
+    __slots__ = ("config", "audio_content", "finalize", "keep_alive")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_CONTENT_FIELD_NUMBER: _ClassVar[int]
+    FINALIZE_FIELD_NUMBER: _ClassVar[int]
+    KEEP_ALIVE_FIELD_NUMBER: _ClassVar[int]
+    config: StreamingRecognitionConfig
+    audio_content: bytes
+    finalize: Finalize
+    keep_alive: KeepAlive
+    def __init__(self, config: _Optional[_Union[StreamingRecognitionConfig, _Mapping]] = ..., audio_content: _Optional[bytes] = ..., finalize: _Optional[_Union[Finalize, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ...) -> None: ...
+
+class Finalize(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class KeepAlive(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StreamingRecognitionConfig(_message.Message):
+    __slots__ = ("config", "interim_results", "enable_voice_activity_events", "endpointing", "latency_budget_ms")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
+    ENABLE_VOICE_ACTIVITY_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTING_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    config: RecognitionConfig
+    interim_results: bool
+    enable_voice_activity_events: bool
+    endpointing: EndpointingConfig
+    latency_budget_ms: int
+    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., interim_results: bool = ..., enable_voice_activity_events: bool = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., latency_budget_ms: _Optional[int] = ...) -> None: ...
+
+class RecognitionConfig(_message.Message):
+    __slots__ = ("encoding", "sample_rate_hertz", "language_code", "max_alternatives", "speech_contexts", "audio_channel_count", "enable_word_time_offsets", "model", "audio_channel")
+    class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ENCODING_UNSPECIFIED: _ClassVar[RecognitionConfig.AudioEncoding]
+        LINEAR16: _ClassVar[RecognitionConfig.AudioEncoding]
+        FLAC: _ClassVar[RecognitionConfig.AudioEncoding]
+        MULAW: _ClassVar[RecognitionConfig.AudioEncoding]
+        OGG_OPUS: _ClassVar[RecognitionConfig.AudioEncoding]
+        WEBM_OPUS: _ClassVar[RecognitionConfig.AudioEncoding]
+        ALAW: _ClassVar[RecognitionConfig.AudioEncoding]
+        FLOAT32: _ClassVar[RecognitionConfig.AudioEncoding]
+    ENCODING_UNSPECIFIED: RecognitionConfig.AudioEncoding
+    LINEAR16: RecognitionConfig.AudioEncoding
+    FLAC: RecognitionConfig.AudioEncoding
+    MULAW: RecognitionConfig.AudioEncoding
+    OGG_OPUS: RecognitionConfig.AudioEncoding
+    WEBM_OPUS: RecognitionConfig.AudioEncoding
+    ALAW: RecognitionConfig.AudioEncoding
+    FLOAT32: RecognitionConfig.AudioEncoding
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    MAX_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_CONTEXTS_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_CHANNEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENABLE_WORD_TIME_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    encoding: RecognitionConfig.AudioEncoding
+    sample_rate_hertz: int
+    language_code: str
+    max_alternatives: int
+    speech_contexts: _containers.RepeatedCompositeFieldContainer[SpeechContext]
+    audio_channel_count: int
+    enable_word_time_offsets: bool
+    model: str
+    audio_channel: int
+    def __init__(self, encoding: _Optional[_Union[RecognitionConfig.AudioEncoding, str]] = ..., sample_rate_hertz: _Optional[int] = ..., language_code: _Optional[str] = ..., max_alternatives: _Optional[int] = ..., speech_contexts: _Optional[_Iterable[_Union[SpeechContext, _Mapping]]] = ..., audio_channel_count: _Optional[int] = ..., enable_word_time_offsets: bool = ..., model: _Optional[str] = ..., audio_channel: _Optional[int] = ...) -> None: ...
+
+class SpeechContext(_message.Message):
+    __slots__ = ("phrases",)
+    PHRASES_FIELD_NUMBER: _ClassVar[int]
+    phrases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, phrases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EndpointingConfig(_message.Message):
+    __slots__ = ("vad_stop_ms", "end_of_utterance_ms", "start_timeout_ms", "max_segment_ms")
+    VAD_STOP_MS_FIELD_NUMBER: _ClassVar[int]
+    END_OF_UTTERANCE_MS_FIELD_NUMBER: _ClassVar[int]
+    START_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SEGMENT_MS_FIELD_NUMBER: _ClassVar[int]
+    vad_stop_ms: int
+    end_of_utterance_ms: int
+    start_timeout_ms: int
+    max_segment_ms: int
+    def __init__(self, vad_stop_ms: _Optional[int] = ..., end_of_utterance_ms: _Optional[int] = ..., start_timeout_ms: _Optional[int] = ..., max_segment_ms: _Optional[int] = ...) -> None: ...
+
+class RecognizeRequest(_message.Message):
+    __slots__ = ("config", "audio", "latency_budget_ms", "endpointing")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTING_FIELD_NUMBER: _ClassVar[int]
+    config: RecognitionConfig
+    audio: bytes
+    latency_budget_ms: int
+    endpointing: EndpointingConfig
+    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., audio: _Optional[bytes] = ..., latency_budget_ms: _Optional[int] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ...) -> None: ...
+
+class StreamingRecognizeResponse(_message.Message):
+    __slots__ = ("results", "speech_event_type", "speech_event_offset")
+    class SpeechEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SPEECH_EVENT_UNSPECIFIED: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        SPEECH_ACTIVITY_BEGIN: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        SPEECH_ACTIVITY_END: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        END_OF_UTTERANCE: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        START_TIMEOUT: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        FINALIZED: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+    SPEECH_EVENT_UNSPECIFIED: StreamingRecognizeResponse.SpeechEventType
+    SPEECH_ACTIVITY_BEGIN: StreamingRecognizeResponse.SpeechEventType
+    SPEECH_ACTIVITY_END: StreamingRecognizeResponse.SpeechEventType
+    END_OF_UTTERANCE: StreamingRecognizeResponse.SpeechEventType
+    START_TIMEOUT: StreamingRecognizeResponse.SpeechEventType
+    FINALIZED: StreamingRecognizeResponse.SpeechEventType
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_EVENT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[StreamingRecognitionResult]
+    speech_event_type: StreamingRecognizeResponse.SpeechEventType
+    speech_event_offset: _duration_pb2.Duration
+    def __init__(self, results: _Optional[_Iterable[_Union[StreamingRecognitionResult, _Mapping]]] = ..., speech_event_type: _Optional[_Union[StreamingRecognizeResponse.SpeechEventType, str]] = ..., speech_event_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class StreamingRecognitionResult(_message.Message):
+    __slots__ = ("alternatives", "is_final", "stability", "result_end_offset", "channel_tag", "language_code", "result_start_offset", "segment", "ledger", "system")
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    IS_FINAL_FIELD_NUMBER: _ClassVar[int]
+    STABILITY_FIELD_NUMBER: _ClassVar[int]
+    RESULT_END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_TAG_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    RESULT_START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    alternatives: _containers.RepeatedCompositeFieldContainer[SpeechRecognitionAlternative]
+    is_final: bool
+    stability: float
+    result_end_offset: _duration_pb2.Duration
+    channel_tag: int
+    language_code: str
+    result_start_offset: _duration_pb2.Duration
+    segment: int
+    ledger: Ledger
+    system: SystemVersion
+    def __init__(self, alternatives: _Optional[_Iterable[_Union[SpeechRecognitionAlternative, _Mapping]]] = ..., is_final: bool = ..., stability: _Optional[float] = ..., result_end_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., channel_tag: _Optional[int] = ..., language_code: _Optional[str] = ..., result_start_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., system: _Optional[_Union[SystemVersion, _Mapping]] = ...) -> None: ...
+
+class SpeechRecognitionAlternative(_message.Message):
+    __slots__ = ("transcript", "confidence", "words")
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    transcript: str
+    confidence: float
+    words: _containers.RepeatedCompositeFieldContainer[WordInfo]
+    def __init__(self, transcript: _Optional[str] = ..., confidence: _Optional[float] = ..., words: _Optional[_Iterable[_Union[WordInfo, _Mapping]]] = ...) -> None: ...
+
+class WordInfo(_message.Message):
+    __slots__ = ("start_time", "end_time", "word", "confidence")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    WORD_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    start_time: _duration_pb2.Duration
+    end_time: _duration_pb2.Duration
+    word: str
+    confidence: float
+    def __init__(self, start_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., end_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., word: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
+
+class Ledger(_message.Message):
+    __slots__ = ("budget_ms", "response_ms", "slices", "late", "degraded", "endpoint_wait_ms", "asr_predicted_ms", "beam_size", "guard", "audio_ms")
+    BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_MS_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    ASR_PREDICTED_MS_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    GUARD_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    budget_ms: int
+    response_ms: float
+    slices: _containers.RepeatedCompositeFieldContainer[LedgerSlice]
+    late: bool
+    degraded: _containers.RepeatedScalarFieldContainer[str]
+    endpoint_wait_ms: float
+    asr_predicted_ms: float
+    beam_size: int
+    guard: str
+    audio_ms: int
+    def __init__(self, budget_ms: _Optional[int] = ..., response_ms: _Optional[float] = ..., slices: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., late: bool = ..., degraded: _Optional[_Iterable[str]] = ..., endpoint_wait_ms: _Optional[float] = ..., asr_predicted_ms: _Optional[float] = ..., beam_size: _Optional[int] = ..., guard: _Optional[str] = ..., audio_ms: _Optional[int] = ...) -> None: ...
+
+class LedgerSlice(_message.Message):
+    __slots__ = ("name", "planned_ms", "spent_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_MS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    planned_ms: float
+    spent_ms: float
+    def __init__(self, name: _Optional[str] = ..., planned_ms: _Optional[float] = ..., spent_ms: _Optional[float] = ...) -> None: ...
+
+class SystemVersion(_message.Message):
+    __slots__ = ("code", "data_definition", "data_definition_digest", "model", "weights_sha256", "options")
+    class OptionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DATA_DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_DEFINITION_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    data_definition: str
+    data_definition_digest: str
+    model: str
+    weights_sha256: str
+    options: _containers.ScalarMap[str, str]
+    def __init__(self, code: _Optional[str] = ..., data_definition: _Optional[str] = ..., data_definition_digest: _Optional[str] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., options: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class RecognizeResponse(_message.Message):
+    __slots__ = ("results", "total_billed_time")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BILLED_TIME_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[StreamingRecognitionResult]
+    total_billed_time: _duration_pb2.Duration
+    def __init__(self, results: _Optional[_Iterable[_Union[StreamingRecognitionResult, _Mapping]]] = ..., total_billed_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class GetServerInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetServerInfoResponse(_message.Message):
+    __slots__ = ("version", "models", "data_definitions", "limits", "budget", "endpointing", "encodings", "active_sessions", "longest_loop_stall_ms")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    DATA_DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTING_FIELD_NUMBER: _ClassVar[int]
+    ENCODINGS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_LOOP_STALL_MS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    models: _containers.RepeatedCompositeFieldContainer[ModelInfo]
+    data_definitions: _containers.RepeatedCompositeFieldContainer[DataDefinitionInfo]
+    limits: Limits
+    budget: _containers.RepeatedCompositeFieldContainer[LedgerSlice]
+    endpointing: EndpointingConfig
+    encodings: _containers.RepeatedScalarFieldContainer[RecognitionConfig.AudioEncoding]
+    active_sessions: int
+    longest_loop_stall_ms: float
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ...) -> None: ...
+
+class ModelInfo(_message.Message):
+    __slots__ = ("name", "weights_sha256", "languages", "is_default", "options")
+    class OptionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weights_sha256: str
+    languages: _containers.RepeatedScalarFieldContainer[str]
+    is_default: bool
+    options: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., is_default: bool = ..., options: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class DataDefinitionInfo(_message.Message):
+    __slots__ = ("name", "digest", "is_default")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    digest: str
+    is_default: bool
+    def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., is_default: bool = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("max_sessions", "max_chunk_bytes", "max_stream_audio", "max_unary_bytes", "max_unary_audio", "idle_timeout", "latency_budget_min_ms", "latency_budget_max_ms", "sample_rate_min_hertz", "sample_rate_max_hertz", "max_channels", "max_alternatives", "max_phrases", "max_phrase_chars")
+    MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAM_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNARY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNARY_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BUDGET_MIN_MS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_BUDGET_MAX_MS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_MIN_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_MAX_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHRASES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHRASE_CHARS_FIELD_NUMBER: _ClassVar[int]
+    max_sessions: int
+    max_chunk_bytes: int
+    max_stream_audio: _duration_pb2.Duration
+    max_unary_bytes: int
+    max_unary_audio: _duration_pb2.Duration
+    idle_timeout: _duration_pb2.Duration
+    latency_budget_min_ms: int
+    latency_budget_max_ms: int
+    sample_rate_min_hertz: int
+    sample_rate_max_hertz: int
+    max_channels: int
+    max_alternatives: int
+    max_phrases: int
+    max_phrase_chars: int
+    def __init__(self, max_sessions: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_stream_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_unary_bytes: _Optional[int] = ..., max_unary_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., idle_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_budget_min_ms: _Optional[int] = ..., latency_budget_max_ms: _Optional[int] = ..., sample_rate_min_hertz: _Optional[int] = ..., sample_rate_max_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_alternatives: _Optional[int] = ..., max_phrases: _Optional[int] = ..., max_phrase_chars: _Optional[int] = ...) -> None: ...

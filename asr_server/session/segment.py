@@ -1,0 +1,65 @@
+"""The segment that is open: where its speech is, and where to cut it when it grows too long."""
+
+import numpy as np
+
+from asr_server.session.stability import StablePrefix
+from audio_norm import Samples, Span
+
+_QUIET_STEP_SAMPLES = 320  # 20 ms
+
+
+class OpenSegment:
+    """Speech since the last segment was closed. Positions are samples of the stream."""
+
+    def __init__(self, index: int, start_sample: int, window_start_sample: int) -> None:
+        self.index = index
+        self.start_sample = start_sample
+        self.window_start_sample = window_start_sample
+        """Where its audio begins: the silence kept before the speech, never audio of an earlier segment."""
+        self.prefix = StablePrefix()
+        self.partial_due_sample = start_sample
+        self._spans = [Span(start_sample, start_sample)]
+
+    @property
+    def speech(self) -> tuple[Span, ...]:
+        return tuple(self._spans)
+
+    @property
+    def speech_end_sample(self) -> int:
+        return self._spans[-1].end_sample
+
+    def speech_until(self, end_sample: int) -> None:
+        """Speech goes on, or has gone on, up to this position."""
+        last = self._spans[-1]
+        if end_sample > last.end_sample:
+            self._spans[-1] = Span(last.start_sample, end_sample)
+
+    def speech_again(self, start_sample: int) -> None:
+        """Speech that had paused has begun again."""
+        if start_sample > self.speech_end_sample:
+            self._spans.append(Span(start_sample, start_sample))
+
+    def speech_before(self, cut_sample: int) -> tuple[Span, ...]:
+        return tuple(Span(s.start_sample, min(s.end_sample, cut_sample)) for s in self._spans if s.start_sample < cut_sample)
+
+    def speech_after(self, cut_sample: int) -> tuple[Span, ...]:
+        return tuple(Span(max(s.start_sample, cut_sample), s.end_sample) for s in self._spans if s.end_sample > cut_sample)
+
+    def best_cut(self, earliest_sample: int, samples: Samples, samples_start: int) -> int:
+        """Where to close speech that does not pause: in the middle of the longest pause after `earliest_sample`, else at the quietest
+        200 ms of `samples` (which begin at `samples_start`) from there on: between words more often than not."""
+        pauses = [
+            (after.start_sample - before.end_sample, (before.end_sample + after.start_sample) // 2)
+            for before, after in zip(self._spans, self._spans[1:], strict=False)
+            if before.end_sample >= earliest_sample
+        ]
+        if pauses:
+            return max(pauses)[1]
+        tail = samples[max(earliest_sample - samples_start, 0) :]
+        steps = len(tail) // _QUIET_STEP_SAMPLES
+        if steps < 10:
+            return samples_start + len(samples)
+        energy = np.square(tail[: steps * _QUIET_STEP_SAMPLES], dtype=np.float64).reshape(steps, _QUIET_STEP_SAMPLES).sum(axis=1)
+        around = np.convolve(energy, np.ones(10), mode="valid")
+        middle = int(np.argmin(around)) + 5
+        return samples_start + len(samples) - len(tail) + middle * _QUIET_STEP_SAMPLES

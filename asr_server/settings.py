@@ -1,0 +1,116 @@
+"""Everything that can be set from outside, read once: defaults, then the config file, then the environment, then the command line.
+
+The file is YAML with the same names, sections nested. Environment: `ASR_` and the name, sections joined by two underscores, e.g.
+`ASR_BUDGET__ASR_MS=250`. This file only builds the options that other files define.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from asr_server.api.limits import Limits
+from asr_server.budget import LatencyBudget
+from asr_server.errors import BadSettings
+from asr_server.session import SessionOptions
+
+ENV_PREFIX = "ASR_"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    device: Literal["cpu", "cuda"] = "cpu"
+    compute_type: str = "int8"
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Decodes at a time, one thread each; 0: as many as the cores this process has."""
+    beam_size: Annotated[int, Field(ge=1, le=10)] = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    transcripts: bool = False
+    """Write transcripts to traces. They are personal data."""
+
+
+def _known_keys(kind: type) -> BeforeValidator:
+    """A misspelt setting must not silently be the default."""
+    accepted = sorted(field.name for field in fields(kind))
+
+    def check(value: object) -> object:
+        unknown = sorted(set(value) - set(accepted)) if isinstance(value, dict) else []
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)}; accepted: {', '.join(accepted)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+class Settings(BaseSettings):
+    """One server's settings. Made by `read_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(50_051, ge=0, le=65_535)
+    model: str = Field("base", min_length=1)
+    data_definition: str = "v1"
+    default_language: str = "en"
+    cache_dir: Path | None = None
+    drain_s: float = Field(30.0, ge=0)
+    """How long running streams may go on after SIGTERM."""
+    engine: Annotated[EngineSettings, _known_keys(EngineSettings)] = EngineSettings()
+    budget: Annotated[LatencyBudget, _known_keys(LatencyBudget)] = LatencyBudget()
+    endpointing: Annotated[SessionOptions, _known_keys(SessionOptions)] = SessionOptions()
+    limits: Annotated[Limits, _known_keys(Limits)] = Limits()
+    telemetry: Annotated[TelemetrySettings, _known_keys(TelemetrySettings)] = TelemetrySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file comes in as init arguments, and the environment outranks it. Secrets and dotenv files are not read."""
+        return env_settings, init_settings
+
+
+def read_settings(config: Path | None = None, **given: object) -> Settings:
+    """`given` are values of the command line; None means not given. Raises `BadSettings`, one line, naming what is wrong."""
+    try:
+        settings = Settings(**_read_file(config))
+        chosen = {name: value for name, value in given.items() if value is not None}
+        # Validated like the rest, but not through the sources: the command line outranks the environment.
+        Settings.__pydantic_validator__.validate_python({**{name: getattr(settings, name) for name in Settings.model_fields}, **chosen})
+    except ValidationError as error:
+        raise BadSettings("; ".join(_describe(dict(problem)) for problem in error.errors())) from None
+    return settings.model_copy(update=chosen)
+
+
+def _read_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"cannot read the config file {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadSettings(f"the config file {path} is not YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise BadSettings(f"the config file {path} is not a mapping of settings to values")
+    return content
+
+
+def _describe(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "settings"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = f"unknown; accepted: {', '.join(sorted(Settings.model_fields))}"
+    return f"{where}: {message}"

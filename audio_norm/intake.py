@@ -1,0 +1,78 @@
+"""Decoded audio of any rate and channels to 16 kHz mono, and where it was clipped. The first half of a stream's way; `stream` is the second.
+
+Feeding it in chunks of any size gives bit for bit what feeding it whole gives.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_norm.decode import to_mono
+from audio_norm.errors import UnsupportedAudio
+from audio_norm.pcm import INT16_SCALE, Frames, Samples
+from audio_norm.resample import Resampler
+
+FULL_SCALE = (INT16_SCALE - 33) / INT16_SCALE
+"""A sample this far out (0.1 % below full scale) counts as clipped: converters and codecs rarely stop at the very last value."""
+
+Positions = NDArray[np.int64]
+"""Shape (n,), ascending: samples from the first sample of the stream."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What came out of one `feed` or `flush`."""
+
+    samples: Samples
+    """New samples at the target rate."""
+    clipped: Positions
+    """The samples whose source was at full scale, in a channel that is used. They may lie a little after `samples`: a resampler holds back."""
+
+
+class Intake:
+    """One stream on its way to mono. Not for two threads at once. Throw it away after `flush`."""
+
+    def __init__(self, *, rate_hz: int, channels: int, channel: int | None, to_hz: int) -> None:
+        """Audio of `channels` channels at `rate_hz`; `channel` picks one, counted from 1; None takes the mean of all."""
+        if channels < 1:
+            raise ValueError(f"Intake wants at least 1 channel, got {channels}")
+        if channel is not None and not 1 <= channel <= channels:
+            raise UnsupportedAudio("audio_channel", f"channel {channel} was asked for, the audio has 1 to {channels}")
+        self._channels = channels
+        self._channel = channel
+        self._from_hz, self._to_hz = rate_hz, to_hz
+        self._resampler = Resampler(rate_hz, to_hz)
+        self._frames = 0
+        self._told_sample = 0
+        self._flushed = False
+
+    def feed(self, frames: Frames) -> Taken:
+        """`frames` of shape (n, channels), any n."""
+        if self._flushed:
+            raise ValueError("Intake was flushed: it takes no more audio")
+        if frames.ndim != 2 or frames.shape[1] != self._channels:
+            raise ValueError(f"Intake wants frames of shape (n, {self._channels}), got {frames.shape}")
+        return Taken(self._resampler.feed(to_mono(frames, self._channel)), self._clipped(frames))
+
+    def flush(self) -> Taken:
+        """The end of the stream: what the resampler held back."""
+        if self._flushed:
+            raise ValueError("Intake was flushed already")
+        self._flushed = True
+        return Taken(self._resampler.flush(), np.empty(0, np.int64))
+
+    def _clipped(self, frames: Frames) -> Positions:
+        used = frames if self._channel is None else frames[:, self._channel - 1 : self._channel]
+        numbers = self._frames + np.flatnonzero((np.abs(used) >= FULL_SCALE).any(axis=1))
+        self._frames += len(frames)
+        if not len(numbers):
+            return np.empty(0, np.int64)
+        # Source frame i covers the samples from i * to / from up to the next one's; going down, several share a sample.
+        firsts = numbers * self._to_hz // self._from_hz
+        lasts = np.maximum((numbers + 1) * self._to_hz // self._from_hz, firsts + 1)
+        positions = np.unique(np.concatenate([np.arange(first, last) for first, last in zip(firsts, lasts, strict=True)]))
+        positions = positions[positions >= self._told_sample]
+        if len(positions):
+            self._told_sample = int(positions[-1]) + 1
+        return positions

@@ -1,0 +1,105 @@
+"""Frames of 16 kHz audio to a probability of speech. Knows nothing of when speech starts or ends: that is `silence`."""
+
+import hashlib
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import webrtcvad
+
+from audio_norm.errors import DefinitionError
+from audio_norm.pcm import Samples, to_int16
+
+VAD_RATE_HZ = 16_000
+
+
+class Vad(Protocol):
+    """A detector of speech with the state of one stream: make one for each stream, push every frame once and in order."""
+
+    frame_samples: int
+    """Length of a frame at 16 kHz."""
+
+    def probability(self, frame: Samples) -> float:
+        """0 (no speech) to 1 (speech) for exactly `frame_samples` samples; does not change `frame`."""
+        ...
+
+
+class WebRtcVad:
+    """The detector of WebRTC: band energies against two Gaussian mixtures. Says 0.0 or 1.0 only; 20 ms frames.
+
+    It keeps saying 1.0 for up to 140 ms after the last frame it took for speech (its own hangover, longer after long speech).
+    """
+
+    frame_samples = 320
+
+    def __init__(self, aggressiveness: Literal[0, 1, 2, 3] = 1) -> None:
+        """`aggressiveness` from 0 (takes much for speech) to 3 (takes little)."""
+        if aggressiveness not in {0, 1, 2, 3}:
+            raise ValueError(f"WebRtcVad wants aggressiveness 0, 1, 2 or 3, got {aggressiveness!r}")
+        self._vad = webrtcvad.Vad(aggressiveness)
+
+    def probability(self, frame: Samples) -> float:
+        _check_frame(frame, self.frame_samples)
+        return 1.0 if self._vad.is_speech(to_int16(frame).tobytes(), VAD_RATE_HZ) else 0.0
+
+
+class SileroVad:
+    """Silero VAD v6, a small recurrent network: one probability for 32 ms of audio.
+
+    All instances share one onnxruntime session (safe to run from many threads); the state is the instance's own.
+    """
+
+    frame_samples = 512
+
+    _CONTEXT_SAMPLES = 64
+    """The network reads this much of the frame before, in front of each frame."""
+
+    def __init__(self) -> None:
+        self._session = _silero_session()
+        self._hidden = np.zeros((1, 1, 128), np.float32)
+        self._cell = np.zeros((1, 1, 128), np.float32)
+        self._input = np.zeros((1, self._CONTEXT_SAMPLES + self.frame_samples), np.float32)
+
+    def probability(self, frame: Samples) -> float:
+        _check_frame(frame, self.frame_samples)
+        self._input[0, : self._CONTEXT_SAMPLES] = self._input[0, -self._CONTEXT_SAMPLES :]
+        self._input[0, self._CONTEXT_SAMPLES :] = frame
+        output, self._hidden, self._cell = self._session.run(None, {"input": self._input, "h": self._hidden, "c": self._cell})
+        return float(output[0])
+
+
+def _check_frame(frame: Samples, frame_samples: int) -> None:
+    if frame.shape != (frame_samples,):
+        raise ValueError(f"a VAD frame has {frame_samples} samples, got shape {frame.shape}")
+
+
+_SILERO_FILE = "silero_vad_v6.onnx"
+_SILERO_SHA256 = "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2"
+"""Part of the data definition: another network would hear other speech under the same version."""
+
+
+@lru_cache(maxsize=1)
+def _silero_session() -> Any:  # noqa: ANN401  onnxruntime has no types
+    # Imported here: loading onnxruntime takes a quarter of a second, which nobody who uses the other detector should pay.
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 1  # a frame is 90 us of work: handing it to threads costs more
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(_silero_network(), options, providers=["CPUExecutionProvider"])
+
+
+def _silero_network() -> bytes:
+    """The network as faster-whisper brings it. That package is only looked up: importing it would load its engine."""
+    spec = find_spec("faster_whisper")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "assets" / _SILERO_FILE
+        if path.is_file():
+            network = path.read_bytes()
+            if hashlib.sha256(network).hexdigest() != _SILERO_SHA256:
+                raise DefinitionError(f"{path} is not the Silero network of the data definition (sha256 {_SILERO_SHA256})")
+            return network
+    raise DefinitionError(f"the silero detector wants {_SILERO_FILE}, which faster-whisper 1.2.1 brings: it is not installed here")

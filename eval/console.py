@@ -1,0 +1,63 @@
+"""How the command lines of `eval` and `bench` behave: progress on stderr, errors as one line, exit codes 0, 1 and 2."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from asr_server.errors import AsrError, WrongCall
+from audio_norm import AudioError
+from eval.manifest import ManifestError
+
+GOOD, FAILED, WRONG_CALL = 0, 1, 2
+"""Exit codes: all good; what was measured failed; the call was wrong and nothing was measured."""
+
+# The command-line library's base of "the user called it wrongly"; it has no public name of its own.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
+    """Run a command and give its exit code. What went wrong is one line on stderr, never a traceback."""
+    try:
+        code = app(args=arguments, prog_name=name, standalone_mode=False)
+    except _UsageError as error:
+        return _wrong(name, error.format_message())
+    except typer.Exit as stop:
+        return stop.exit_code
+    except (ManifestError, AsrError, AudioError) as error:
+        return _wrong(name, str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write(f"{name}: interrupted, nothing was written\n")
+        return 130
+    return code if isinstance(code, int) else GOOD
+
+
+def _wrong(name: str, message: str) -> int:
+    sys.stderr.write(f"{name}: {' '.join(message.split())}\n")
+    return WRONG_CALL
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, moved on by each call. Nothing where stderr is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def check_writable(path: Path) -> None:
+    """Before an hour of measuring: can its result be written? Raises WrongCall."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise WrongCall(f"--json {path}: {'is a folder' if path.is_dir() else f'no such folder: {path.parent}'}")
+
+
+def write_json(path: Path, report: Mapping[str, object]) -> None:
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

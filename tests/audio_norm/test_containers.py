@@ -1,0 +1,263 @@
+"""Streamed FLAC, Ogg/Opus and WebM/Opus: nothing held back, nothing lost, nothing left running."""
+
+import gc
+import io
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_norm import handoff
+from audio_norm.encoding import Encoding, WireFormat
+from audio_norm.errors import AudioError, CorruptAudio, UnsupportedAudio
+from audio_norm.handoff import Handoff
+from audio_norm.pcm import Frames
+from audio_norm.wire import open_decoder
+from tests.audio_norm.encoded import decode_all, decode_threads, ffmpeg, flac, ogg_opus, same, signal, sndfile, webm_opus
+
+SPEECH = signal(24_000, rate_hz=48_000)
+STEREO = signal(24_000, channels=2, rate_hz=48_000)
+STREAMS: dict[Encoding, bytes] = {
+    Encoding.FLAC: flac(SPEECH, 48_000),
+    Encoding.OGG_OPUS: ogg_opus(SPEECH),
+    Encoding.WEBM_OPUS: webm_opus(SPEECH),
+}
+each_encoding = pytest.mark.parametrize("encoding", list(STREAMS))
+
+
+def flac_head(rate_hz: int, total: int, block: int = 4096) -> bytes:
+    """Header of a mono 16-bit FLAC stream."""
+    packed = (rate_hz << 44 | 15 << 36 | total).to_bytes(8, "big")
+    return b"fLaC\x80\x00\x00\x22" + block.to_bytes(2, "big") * 2 + bytes(6) + packed + bytes(16)
+
+
+@each_encoding
+def test_everything_that_can_be_decoded_comes_out_at_once(encoding: Encoding) -> None:
+    """Wherever the stream stops, the end of the stream adds nothing to what `feed` gave: the decoder holds no audio back."""
+    data = STREAMS[encoding]
+    for cut in range(len(data) // 3, len(data), len(data) // 17):
+        decoder = open_decoder(WireFormat(encoding))
+        assert len(decoder.feed(data[:cut])) > 0
+        assert len(decoder.flush()) == 0
+        decoder.close()
+
+
+def test_flac_frames_come_out_with_their_last_byte() -> None:
+    """4096 samples a frame; a new one begins with the sync code ff f8."""
+    data = STREAMS[Encoding.FLAC]
+    frames = [at for at in range(len(data)) if data.startswith(b"\xff\xf8", at)]
+    starts = [at for number, at in enumerate(frames) if data[at + 4] == number]  # byte 4 counts the frames
+    decoder = open_decoder(WireFormat(Encoding.FLAC))
+    came = [len(decoder.feed(data[start:end])) for start, end in zip([0, *starts[1:]], [*starts[1:], len(data)], strict=True)]
+    decoder.close()
+    assert came == [4096] * 5 + [24_000 - 5 * 4096]
+
+
+@each_encoding
+def test_opus_delay_is_taken_out_and_flac_is_exact(encoding: Encoding) -> None:
+    """As many samples come out as went in, and where they were: pre-skip and end trimming are applied."""
+    frames = decode_all(open_decoder(WireFormat(encoding)), [STREAMS[encoding]])
+    assert frames.shape == SPEECH.shape
+    error = np.sqrt(np.mean((frames - SPEECH) ** 2) / np.mean(SPEECH**2))
+    assert error < (1e-3 if encoding is Encoding.FLAC else 0.1)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_flac_is_bit_for_bit_libsndfiles(subtype: str, channels: int) -> None:
+    data = flac(signal(9_000, channels), subtype=subtype)
+    expected, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    decoder = open_decoder(WireFormat(Encoding.FLAC, 16_000, channels))
+    assert same(decode_all(decoder, [data]), expected)
+
+
+def test_flac_without_a_length_or_with_a_wrong_one_is_read_to_its_end() -> None:
+    data = flac(signal(9_000))
+    expected = decode_all(open_decoder(WireFormat(None)), [data])
+    for total in (0, 100, 2**36 - 1):
+        packed = int.from_bytes(data[18:26], "big") >> 36 << 36 | total
+        changed = data[:18] + packed.to_bytes(8, "big") + data[26:]
+        assert same(decode_all(open_decoder(WireFormat(None)), [changed]), expected)
+
+
+def test_flac_metadata_is_skipped_and_a_tag_at_the_end_ignored() -> None:
+    data = flac(signal(9_000))
+    assert data[4] == 0, "libsndfile writes a comment after STREAMINFO"
+    picture = b"\x06\x01\x00\x00" + bytes(2**16)
+    changed = data[:42] + picture + data[42:] + b"TAG" + bytes(125)
+    pieces = [changed[at : at + 1000] for at in range(0, len(changed), 1000)]
+    assert same(decode_all(open_decoder(WireFormat(None)), pieces), decode_all(open_decoder(WireFormat(None)), [data]))
+
+
+def test_stereo_opus_in_ogg_and_webm() -> None:
+    for data in (ogg_opus(STEREO, page_ms=100), webm_opus(STEREO)):
+        decoder = open_decoder(WireFormat(None))
+        frames = decode_all(decoder, [data])
+        assert (decoder.rate_hz, decoder.channels) == (48_000, 2)
+        assert frames.shape == STEREO.shape
+
+
+@each_encoding
+def test_rate_and_channels_are_0_until_the_header_was_read(encoding: Encoding) -> None:
+    decoder = open_decoder(WireFormat(encoding))
+    assert (decoder.rate_hz, decoder.channels) == (0, 0)
+    decoder.feed(STREAMS[encoding][:10])
+    assert (decoder.rate_hz, decoder.channels) == (0, 0)
+    decoder.feed(STREAMS[encoding][10:])
+    assert (decoder.rate_hz, decoder.channels) == (48_000, 1)
+    decoder.close()
+
+
+@each_encoding
+def test_a_stream_that_ends_inside_its_header_is_corrupt(encoding: Encoding) -> None:
+    with pytest.raises(CorruptAudio):
+        decode_all(open_decoder(WireFormat(encoding)), [STREAMS[encoding][:40]])
+    assert decode_threads() == 0
+
+
+@each_encoding
+def test_a_channel_count_that_is_not_the_headers_is_refused(encoding: Encoding) -> None:
+    with pytest.raises(UnsupportedAudio) as refused:
+        decode_all(open_decoder(WireFormat(encoding, channels=2)), [STREAMS[encoding]])
+    assert refused.value.field == "audio_channel_count"
+    assert decode_threads() == 0
+
+
+def test_a_rate_that_is_not_flacs_is_refused_and_one_given_for_opus_ignored() -> None:
+    with pytest.raises(UnsupportedAudio) as refused:
+        decode_all(open_decoder(WireFormat(Encoding.FLAC, 16_000)), [STREAMS[Encoding.FLAC]])
+    assert refused.value.field == "sample_rate_hertz"
+    for encoding in (Encoding.OGG_OPUS, Encoding.WEBM_OPUS):
+        assert len(decode_all(open_decoder(WireFormat(encoding, 16_000)), [STREAMS[encoding]])) == len(SPEECH)
+
+
+@pytest.mark.parametrize("data", [sndfile(STEREO, 48_000, "OGG", "VORBIS"), ffmpeg(STEREO, 48_000, "matroska", "aac")], ids=["ogg", "webm"])
+def test_another_codec_in_the_container_is_refused(data: bytes) -> None:
+    with pytest.raises(UnsupportedAudio, match="Opus") as refused:
+        decode_all(open_decoder(WireFormat(None)), [data])
+    assert refused.value.field == "encoding"
+
+
+def test_damaged_flac_is_corrupt_and_stays_so() -> None:
+    data = bytearray(STREAMS[Encoding.FLAC])
+    data[20_000:20_100] = b"\x55" * 100
+    decoder = open_decoder(WireFormat(None))
+    with pytest.raises(CorruptAudio, match="FLAC"):
+        decoder.feed(bytes(data))
+    with pytest.raises(CorruptAudio, match="FLAC"):
+        decoder.flush()
+    assert decode_threads() == 0
+
+
+def test_a_small_chunk_cannot_decode_to_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence costs FLAC a dozen bytes a frame; the limit is on what one chunk may become."""
+    silence = flac(np.zeros((160_000, 1), np.float32))
+    assert len(silence) < 1500
+    monkeypatch.setattr(handoff, "MAX_VALUES_PER_STEP", 100_000)
+    with pytest.raises(CorruptAudio, match="smaller chunks"):
+        open_decoder(WireFormat(None)).feed(silence)
+    halves = [silence[: len(silence) // 2], silence[len(silence) // 2 :]]
+    assert len(decode_all(open_decoder(WireFormat(None)), halves)) == 160_000
+
+
+def test_bytes_that_never_become_audio_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handoff, "MAX_BARREN_BYTES", 10_000)
+    decoder = open_decoder(WireFormat(Encoding.OGG_OPUS))
+    for _ in range(9):
+        decoder.feed(b"OggS" + bytes(1000))
+    with pytest.raises(CorruptAudio, match="no audio in 10000 bytes"):
+        decoder.feed(b"OggS" + bytes(1000))
+    assert decode_threads() == 0
+
+
+@pytest.mark.parametrize("data", [ogg_opus(SPEECH), webm_opus(SPEECH)], ids=["ogg", "webm"])
+def test_tags_need_not_be_utf8(data: bytes) -> None:
+    tag = data.index(b"encoder") if b"encoder" in data else data.index(b"ENCODER")
+    changed = data[: tag + 9] + b"\xff\xfe" + data[tag + 11 :]
+    assert len(decode_all(open_decoder(WireFormat(None)), [changed])) > 0
+
+
+@each_encoding
+def test_close_ends_the_thread_wherever_it_is(encoding: Encoding) -> None:
+    for cut in (4, 50, 300, 5000, len(STREAMS[encoding])):
+        decoder = open_decoder(WireFormat(encoding))
+        assert decode_threads() == 0, "no thread before the first byte"
+        decoder.feed(STREAMS[encoding][:cut])
+        assert decode_threads() == 1
+        decoder.close()
+        assert decode_threads() == 0
+        decoder.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            decoder.feed(b"")
+
+
+@each_encoding
+def test_flush_ends_the_thread(encoding: Encoding) -> None:
+    decoder = open_decoder(WireFormat(encoding))
+    decoder.feed(STREAMS[encoding])
+    decoder.flush()
+    assert decode_threads() == 0
+    assert len(decoder.flush()) == 0
+
+
+@each_encoding
+def test_a_decoder_that_is_dropped_takes_its_thread_along(encoding: Encoding) -> None:
+    decoder = open_decoder(WireFormat(encoding))
+    decoder.feed(STREAMS[encoding][:300])
+    threads = [thread for thread in threading.enumerate() if thread.name == handoff.THREAD_NAME]
+    del decoder
+    gc.collect()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert decode_threads() == 0
+
+
+def test_close_from_another_thread_ends_a_feed_that_waits() -> None:
+    """A library that never asks for more bytes would block `feed`; `close` gets it out as soon as it emits or reads."""
+    started = threading.Event()
+
+    def endless(work: Handoff) -> None:
+        work.read()
+        started.set()
+        while True:
+            work.emit(np.zeros((0, 1), np.float32))
+
+    work = Handoff(endless)
+    feeding = threading.Thread(target=work.step, args=(b"x",))
+    feeding.start()
+    started.wait()
+    work.close()
+    feeding.join(timeout=30)
+    assert not feeding.is_alive()
+    assert decode_threads() == 0
+
+
+def test_many_streams_are_decoded_side_by_side() -> None:
+    """One stream that waits for its sender does not stop another, not even from opening."""
+    decoders = [open_decoder(WireFormat(encoding)) for encoding in STREAMS for _ in range(4)]
+    sources = [data for data in STREAMS.values() for _ in range(4)]
+    parts: list[list[Frames]] = [[] for _ in decoders]
+    size = 997
+    for at in range(0, max(map(len, sources)), size):
+        for decoder, data, part in zip(decoders, sources, parts, strict=True):
+            part.append(decoder.feed(data[at : at + size]))
+    for decoder, data, part in zip(decoders, sources, parts, strict=True):
+        part.append(decoder.flush())
+        assert same(np.concatenate(part), decode_all(open_decoder(WireFormat(None)), [data]))
+    assert decode_threads() == 0
+
+
+@pytest.mark.parametrize(
+    "garbled", [lambda head: head[:8] + bytes(34), lambda head: head[:8] + bytes(2) + head[10:], lambda head: b"fLaC\x84" + head[5:]]
+)
+def test_flac_headers_that_cannot_be_are_refused(garbled: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(AudioError):
+        decode_all(open_decoder(WireFormat(None)), [garbled(flac_head(16_000, 0))])
+
+
+def test_a_flac_header_without_frames_is_an_empty_stream() -> None:
+    decoder = open_decoder(WireFormat(None))
+    assert decode_all(decoder, [flac_head(16_000, 0)]).shape == (0, 1)
+    assert decoder.rate_hz == 16_000

@@ -1,0 +1,64 @@
+import sys
+from subprocess import run
+
+import numpy as np
+import pytest
+
+from audio_norm import Samples, SileroVad, Vad, WebRtcVad
+from tests.audio_norm.samples import noise, speech
+
+
+def probabilities(vad: Vad, samples: Samples) -> list[float]:
+    whole = len(samples) // vad.frame_samples * vad.frame_samples
+    return [vad.probability(frame) for frame in samples[:whole].reshape(-1, vad.frame_samples)]
+
+
+@pytest.mark.parametrize("vad", [WebRtcVad(0), WebRtcVad(3), SileroVad()])
+def test_speech_is_heard_and_digital_silence_is_not(vad: Vad) -> None:
+    assert np.mean(probabilities(vad, speech())) > 0.4
+    assert probabilities(vad, np.zeros(32_000, np.float32))[-1] < 0.1
+
+
+def test_silero_hears_no_speech_in_steady_noise() -> None:
+    assert max(probabilities(SileroVad(), noise(3.0, rms=0.05))) < 0.35
+
+
+def test_webrtc_says_only_yes_or_no() -> None:
+    assert set(probabilities(WebRtcVad(), speech())) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("make", [WebRtcVad, SileroVad])
+def test_two_streams_side_by_side_do_not_disturb_each_other(make: type[WebRtcVad | SileroVad]) -> None:
+    alone = probabilities(make(), speech())
+    one, other = make(), make()
+    together = []
+    for frame in speech()[: len(alone) * one.frame_samples].reshape(-1, one.frame_samples):
+        together.append(one.probability(frame))
+        other.probability(noise(1.0)[: other.frame_samples])
+    assert together == alone
+
+
+@pytest.mark.parametrize("make", [WebRtcVad, SileroVad])
+def test_a_frame_is_not_changed(make: type[WebRtcVad | SileroVad]) -> None:
+    vad = make()
+    frame = noise(1.0)[: vad.frame_samples]
+    before = frame.copy()
+    vad.probability(frame)
+    assert np.array_equal(frame, before)
+
+
+@pytest.mark.parametrize("vad", [WebRtcVad(), SileroVad()])
+def test_a_frame_of_another_length_is_refused(vad: Vad) -> None:
+    with pytest.raises(ValueError, match=f"has {vad.frame_samples} samples, got shape \\(7,\\)"):
+        vad.probability(np.zeros(7, np.float32))
+
+
+def test_an_unknown_aggressiveness_is_refused() -> None:
+    with pytest.raises(ValueError, match="0, 1, 2 or 3, got 4"):
+        WebRtcVad(4)  # type: ignore[arg-type]
+
+
+def test_silero_is_found_without_importing_the_engine_that_brings_it() -> None:
+    program = "import sys, audio_norm; audio_norm.SileroVad(); print('faster_whisper' in sys.modules, 'ctranslate2' in sys.modules)"
+    result = run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]

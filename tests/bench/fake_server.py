@@ -1,0 +1,51 @@
+"""A server that has been told what to answer: each answer when its position in the audio has arrived."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+from asr_server.api.client import Control
+from asr_server.api.options import StreamOptions
+from asr_server.api.results import Heard, LedgerView, Result, Slice, SpeechEvent
+from asr_server.errors import CallFailed
+
+RATE_HZ = 8_000
+
+
+def final(text: str, start_s: float, end_s: float, received_at_s: float = 0.0, ledger: LedgerView | None = None) -> Result:
+    spent = ledger or LedgerView(500, 90, (Slice("asr", 300, 80),), beam_size=5)
+    return Result(text, text, True, 1.0, 0, start_s, end_s, received_at_s, ledger=spent)
+
+
+class FakeServer:
+    """Answers with (seconds of audio after which to answer, what); counts calls that are open at a time."""
+
+    def __init__(self, answers: Sequence[tuple[float, Heard]] = (), *, fails: bool = False) -> None:
+        self._answers = answers
+        self._fails = fails
+        self.heard_s: list[float] = []
+        self.most_open = 0
+        self._open = 0
+
+    async def stream(self, audio: AsyncIterator[bytes | Control], options: StreamOptions | None = None) -> AsyncGenerator[Heard, None]:
+        assert options is not None
+        assert (options.sample_rate_hz, options.voice_activity_events) == (RATE_HZ, True)
+        self._open += 1
+        self.most_open = max(self.most_open, self._open)
+        heard_bytes = 0
+        waiting = list(self._answers)
+        async for chunk in audio:
+            assert isinstance(chunk, bytes)
+            heard_bytes += len(chunk)
+            await asyncio.sleep(0)
+            while waiting and heard_bytes / (2 * RATE_HZ) >= waiting[0][0]:
+                yield waiting.pop(0)[1]
+            if self._fails:
+                raise CallFailed("INTERNAL", "broken")
+        for _, answer in waiting:
+            yield answer
+        self.heard_s.append(heard_bytes / (2 * RATE_HZ))
+        self._open -= 1
+
+
+def utterance_ended(at_s: float) -> SpeechEvent:
+    return SpeechEvent("end_of_utterance", at_s, 0.0)

@@ -1,0 +1,41 @@
+"""The command line: one clear line and an exit code for every mistake, no traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    (tmp_path / "a.wav").touch()
+    path = tmp_path / "m.jsonl"
+    path.write_text(json.dumps({"audio": "a.wav", "text": "hello", "duration_s": 2.0}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("latency --json o.json", "'--manifest'"),
+        ("latency --manifest m.jsonl", "'--json'"),
+        ("latency --manifest none.jsonl --json o.json", "none.jsonl: No such file"),
+        ("latency --manifest m.jsonl --json no/where.json", "--json no/where.json: no such folder: no"),
+        ("latency --manifest m.jsonl --json o.json --streams 0", "'--streams'"),
+        ("latency --manifest m.jsonl --json o.json --streams 2", "--streams 2 wants as many clips at least; 1 are left"),
+        ("latency --manifest m.jsonl --json o.json --max-duration-s 1", "--streams 1 wants as many clips at least; 0 are left"),
+        ("latency --manifest m.jsonl --json o.json", "a.wav"),
+        ("warp", "No such command 'warp'"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(
+    arguments: str, message: str, manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(manifest.parent)
+    assert main(arguments.split()) == 2
+    said = capsys.readouterr()
+    assert (said.err.count("\n"), said.out) == (1, "")
+    assert message in said.err
+    assert not (manifest.parent / "o.json").exists()

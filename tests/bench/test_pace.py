@@ -1,0 +1,76 @@
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from asr_server.api.clip import Clip
+from bench.pace import CHUNK_MS, Microphone, dither
+from tests.fake_clock import FakeClock
+
+
+def clip(duration_ms: int, rate_hz: int = 8_000, channels: int = 1) -> Clip:
+    """Every sample is 1000."""
+    samples = np.full(duration_ms * rate_hz // 1000 * channels, 1000, "<i2")
+    return Clip(samples.tobytes(), rate_hz, channels)
+
+
+async def listen(microphone: Microphone, *, busy_ms: Sequence[float] = (), close_after: int | None = None) -> list[bytes]:
+    """Takes every chunk; after the n-th is busy for `busy_ms[n]`."""
+    taken: list[bytes] = []
+    clock = microphone.now
+    assert isinstance(clock, FakeClock)
+    async for chunk in microphone.chunks():
+        taken.append(chunk)
+        if len(taken) <= len(busy_ms):
+            clock.advance_ms(busy_ms[len(taken) - 1])
+        if len(taken) == close_after:
+            microphone.close()
+    return taken
+
+
+def make(audio: Clip, *, max_silence_s: float = 0.1) -> Microphone:
+    clock = FakeClock()
+
+    async def sleep(seconds: float) -> None:
+        clock.advance_ms(seconds * 1000)
+
+    return Microphone(audio, max_silence_s, clock, sleep)
+
+
+def test_chunks_leave_when_a_microphone_has_them_whole() -> None:
+    microphone = make(clip(60))
+    start_s = microphone.now()
+    asyncio.run(listen(microphone))
+    assert microphone.sent.sent_at_s(0.020) == pytest.approx(start_s + 0.020)
+    assert microphone.sent.sent_at_s(0.021) == pytest.approx(start_s + 0.040)
+    assert max(microphone.lags_ms) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_being_late_once_does_not_make_the_rest_late() -> None:
+    microphone = make(clip(100))
+    asyncio.run(listen(microphone, busy_ms=(50,)))
+    assert microphone.lags_ms[:5] == pytest.approx([0, 30, 10, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (16_000, 2), (44_100, 1), (48_000, 2)])
+def test_the_clip_comes_whole_and_then_silence(rate_hz: int, channels: int) -> None:
+    audio = clip(130, rate_hz, channels)
+    sent = b"".join(asyncio.run(listen(make(audio))))
+    assert sent.startswith(audio.pcm)
+    assert np.abs(np.frombuffer(sent[len(audio.pcm) :], "<i2")).max() == 1
+    assert len(sent) / audio.bytes_per_second == pytest.approx(0.140 + 0.1)
+
+
+def test_nothing_comes_after_it_was_closed() -> None:
+    assert len(asyncio.run(listen(make(clip(60)), close_after=4))) == 4
+
+
+def test_left_alone_it_closes_after_the_longest_silence() -> None:
+    assert len(asyncio.run(listen(make(clip(60), max_silence_s=1.0)))) == (60 + 1000) // CHUNK_MS
+
+
+def test_silence_is_small_never_flat_and_always_the_same() -> None:
+    samples = np.frombuffer(dither(640), "<i2")
+    assert set(samples.tolist()) == {-1, 0, 1}
+    assert dither(640) == dither(640)

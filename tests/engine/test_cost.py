@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_server.engine.calibrate import calibrate
+from asr_server.engine.cost import CostModel, Timing, fit
+
+COST = CostModel(
+    encode_ms=10, encode_ms_per_frame=0.1, encode_ms_per_frame_squared=0.0001, prompt_ms=20, token_ms=10, beam_factor=1.5, align_ms=30
+)
+
+
+def encode_ms(frames: int) -> float:
+    return COST.encode_ms + frames * COST.encode_ms_per_frame + frames**2 * COST.encode_ms_per_frame_squared
+
+
+def test_a_prediction_is_the_sum_of_its_parts() -> None:
+    # 5 s with 1 s of margin: 600 frames and 22 tokens.
+    assert COST.predict_ms(5000, 1000, 1, word_times=False) == pytest.approx(10 + 60 + 36 + 20 + 220)
+    assert COST.predict_ms(5000, 1000, 5, word_times=False) == pytest.approx(10 + 60 + 36 + 20 + 330)
+    assert COST.predict_ms(5000, 1000, 3, word_times=True) == pytest.approx(10 + 60 + 36 + 20 + 275 + 30)
+
+
+@given(st.floats(0, 29_000), st.floats(0, 29_000), st.integers(1, 5), st.booleans())
+def test_more_audio_never_costs_less(audio_ms: float, more_ms: float, beam_size: int, word_times: bool) -> None:
+    less = COST.predict_ms(audio_ms, 800, beam_size, word_times=word_times)
+    assert COST.predict_ms(audio_ms + more_ms, 800, beam_size, word_times=word_times) >= less
+
+
+def test_a_fit_gives_back_the_costs_that_made_the_timings() -> None:
+    fitted = fit(
+        encodes=[Timing(frames, encode_ms(frames)) for frames in (200, 600, 1200)],
+        greedy=[Timing(tokens, 20 + 10 * tokens) for tokens in (4, 20)],
+        full_beam=[Timing(tokens, 20 + 15 * tokens) for tokens in (4, 20)],
+        align_ms=30,
+    )
+    for name in ("encode_ms", "encode_ms_per_frame", "encode_ms_per_frame_squared", "prompt_ms", "token_ms", "beam_factor", "align_ms"):
+        assert getattr(fitted, name) == pytest.approx(getattr(COST, name), rel=1e-6), name
+
+
+@given(st.lists(st.floats(0.1, 1000), min_size=7, max_size=7))
+def test_no_noise_makes_a_cost_negative(times_ms: list[float]) -> None:
+    fitted = fit(
+        encodes=[Timing(frames, ms) for frames, ms in zip((200, 600, 1200), times_ms, strict=False)],
+        greedy=[Timing(tokens, ms) for tokens, ms in zip((4, 20), times_ms[3:], strict=False)],
+        full_beam=[Timing(tokens, ms) for tokens, ms in zip((4, 20), times_ms[5:], strict=False)],
+        align_ms=1,
+    )
+    assert min(fitted.encode_ms, fitted.encode_ms_per_frame, fitted.encode_ms_per_frame_squared, fitted.prompt_ms, fitted.token_ms) >= 0
+    assert fitted.beam_factor >= 1
+
+
+def test_too_few_sizes_are_refused() -> None:
+    two = [Timing(4, 1.0), Timing(20, 2.0)]
+    with pytest.raises(ValueError, match="degree 2 wants 3 sizes"):
+        fit(encodes=two, greedy=two, full_beam=two, align_ms=1)
+
+
+class FakeModel:
+    """Takes exactly the time of `COST` on its own clock; every second run is disturbed."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._runs = 0
+
+    def _take(self, ms: float) -> None:
+        self._runs += 1
+        self.now_s += ms / 1000 * (1 if self._runs % 2 else 7)
+
+    def encode_frames(self, frames: int) -> int:
+        self._take(encode_ms(frames))
+        return frames
+
+    def force_tokens(self, encoded: int, tokens: int, beam_size: int) -> None:
+        self._take(20 + tokens * 10 * (1 + 0.5 * (beam_size - 1) / 4))
+
+    def align_tokens(self, encoded: int, tokens: int) -> None:
+        self._take(30)
+
+
+def test_calibration_finds_the_costs_behind_a_noisy_neighbour() -> None:
+    model = FakeModel()
+    cost = calibrate(model, clock=lambda: model.now_s)
+    assert cost.predict_ms(5000, 800, 5, word_times=True) == pytest.approx(COST.predict_ms(5000, 800, 5, word_times=True), rel=1e-6)

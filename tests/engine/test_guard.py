@@ -1,0 +1,105 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_server.engine.guard import HeardWord, Repeat, is_suspicious, repeated_tail, token_limit, words_spoken
+
+WORDS = st.lists(st.sampled_from(["one", "two", "three", "Four."]), max_size=14)
+
+
+def heard(text: str, start_s: float, end_s: float) -> list[HeardWord]:
+    """The words of `text`, one token each, evenly over the time."""
+    words = text.split()
+    each_s = (end_s - start_s) / len(words)
+    return [HeardWord(word, 1, start_s + i * each_s, start_s + (i + 1) * each_s) for i, word in enumerate(words)]
+
+
+@pytest.mark.parametrize(
+    ("text", "repeat"),
+    [
+        ("", None),
+        ("please call Stella", None),
+        ("no no", None),
+        ("bye bye bye", Repeat(unit=1, times=3, rest=0)),
+        ("hold on hold on", None),
+        ("hold on hold on hold on", Repeat(unit=2, times=3, rest=0)),
+        ("hold on hold on hold on hold fast", None),
+        ("lobsters and lobsters. Lobsters and lobsters", Repeat(unit=3, times=2, rest=0)),
+        ("so I saw the sea. I saw the sea. I saw", Repeat(unit=4, times=2, rest=2)),
+        ("7, 7, 7, 7,", Repeat(unit=1, times=4, rest=0)),
+    ],
+)
+def test_the_tail_that_repeats_is_found_without_regard_to_case_and_punctuation(text: str, repeat: Repeat | None) -> None:
+    assert repeated_tail(text.split()) == repeat
+
+
+def test_text_that_reaches_the_limit_is_suspicious() -> None:
+    assert is_suspicious(["a", "b"], tokens=30, limit=30)
+    assert not is_suspicious(["a", "b"], tokens=29, limit=30)
+
+
+def test_the_limit_grows_with_the_audio_and_leaves_room_for_scripts_of_many_tokens() -> None:
+    assert token_limit(0.3, "en") >= 10
+    assert token_limit(5.0, "en") == 50
+    assert token_limit(5.0, "hi") > 2 * token_limit(5.0, "en")
+
+
+def test_a_sentence_said_twice_is_kept() -> None:
+    words = heard("the background of the bondage", 0.0, 3.0) + heard("the background of the bondage", 3.4, 6.6)
+    assert words_spoken(words, audio_s=7.0, broken_off=False) == len(words)
+
+
+def test_repeats_squeezed_into_the_end_are_dropped() -> None:
+    words = heard("the background of the bondage", 0.0, 3.0) + 2 * heard("the background of the bondage", 3.1, 3.4)
+    assert words_spoken(words, audio_s=3.4, broken_off=False) == 5
+
+
+def test_the_first_of_two_may_be_the_squeezed_one() -> None:
+    words = heard("the background of the bondage", 0.0, 0.2) + heard("the background of the bondage", 0.2, 3.4)
+    assert words_spoken(words, audio_s=3.4, broken_off=False) == 5
+
+
+def test_words_behind_the_audio_are_dropped() -> None:
+    words = heard("please call Stella", 0.2, 1.8) + heard("thank you", 2.1, 2.6)
+    assert words_spoken(words, audio_s=2.0, broken_off=False) == 3
+
+
+def test_of_a_text_that_was_broken_off_the_last_part_goes_with_the_repeats() -> None:
+    sentence = "we saw the sea from here"
+    words = heard(sentence, 0.0, 2.0) + heard(sentence, 2.0, 2.1) + heard("we saw", 2.1, 2.2)
+    assert words_spoken(words, audio_s=2.2, broken_off=True) == 6
+
+
+def test_repeats_from_the_middle_of_a_sentence_leave_the_whole_sentence() -> None:
+    words = heard("a level spit a background of fir timber", 0.0, 4.0) + heard("a background of fir timber", 4.0, 4.2)
+    assert words_spoken(words, audio_s=4.2, broken_off=False) == 8
+
+
+def test_repeats_that_start_in_the_audio_and_end_behind_it_leave_one() -> None:
+    words = heard("lobsters and lobsters", 0.0, 1.8) + heard("lobsters and lobsters", 1.8, 2.8) + heard("lobsters and lobsters", 2.8, 3.2)
+    words[3:] = [HeardWord(word.text, 4, word.start_s, word.end_s) for word in words[3:]]
+    assert words_spoken(words, audio_s=2.2, broken_off=False) == 3
+
+
+def test_one_digit_heard_seven_times_in_half_a_second_is_one() -> None:
+    assert words_spoken(heard("7, 7, 7, 7, 7, 7, 7,", 0.0, 0.4), audio_s=0.4, broken_off=False) == 1
+
+
+@given(WORDS, st.floats(0.1, 20.0), st.floats(0.1, 20.0), st.booleans())
+def test_the_guard_ends_and_keeps_a_beginning(texts: list[str], spread_s: float, audio_s: float, broken_off: bool) -> None:
+    words = heard(" ".join(texts), 0.0, spread_s) if texts else []
+    kept = words_spoken(words, audio_s, broken_off=broken_off)
+    assert 0 <= kept <= len(words)
+    assert kept > 0 or not words
+
+
+@given(WORDS)
+def test_what_takes_its_time_is_never_cut(texts: list[str]) -> None:
+    words = heard(" ".join(texts), 0.0, len(texts) * 0.4) if texts else []
+    assert words_spoken(words, len(texts) * 0.4, broken_off=False) == len(words)
+
+
+@given(WORDS)
+def test_a_repeated_tail_covers_no_more_than_the_text(texts: list[str]) -> None:
+    repeat = repeated_tail(texts)
+    assert repeat is None or repeat.unit * repeat.times + repeat.rest <= len(texts)

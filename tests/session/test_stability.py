@@ -1,0 +1,94 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_server.session.stability import StablePrefix, align_prefix, units
+from asr_server.transcript import Word
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "the", "The", "the,"]), max_size=12).map(" ".join)
+
+
+def test_units_joined_are_the_text() -> None:
+    assert units("Hello there,  friend.", "en") == ["Hello", " there,", "  friend."]
+    assert units("復興努力", "ja") == ["復", "興", "努", "力"]
+
+
+def test_a_word_is_stable_when_two_readings_agree_on_it_and_two_after_it() -> None:
+    prefix = StablePrefix()
+    assert prefix.show("one two three four", "en") == ("", "one two three four")
+    assert prefix.show("one two three for", "en") == ("one", " two three for")
+    assert prefix.show("one two three four five", "en") == ("one", " two three four five")
+    assert prefix.show("one two three four five", "en") == ("one two three", " four five")
+
+
+def test_a_later_reading_without_the_stable_words_goes_on_after_them() -> None:
+    prefix = StablePrefix()
+    prefix.show("one two three four", "en")
+    prefix.show("one two three four", "en")
+    assert prefix.show("won two three four five", "en") == ("one two", " three four five")
+
+
+def test_a_final_that_agrees_is_left_as_it_is() -> None:
+    prefix = StablePrefix()
+    prefix.show("one two three", "en")
+    prefix.show("one two three", "en")
+    words = (Word("one", 0, 10, 0.9), Word("two.", 10, 20, 0.9))
+    kept = prefix.keep("one two.", words, "en")
+    assert (kept.text, kept.words, kept.overruled) == ("one two.", words, False)
+
+
+def test_other_punctuation_in_the_final_is_no_other_word() -> None:
+    prefix = StablePrefix()
+    prefix.show("well then go", "en")
+    prefix.show("well then go", "en")
+    kept = prefix.keep("Well, then go.", (), "en")
+    assert (kept.text, kept.overruled) == ("well then go.", False)
+
+
+def test_words_keep_their_times_under_the_stable_text() -> None:
+    prefix = StablePrefix()
+    prefix.show("one two three four", "en")
+    prefix.show("one two three four", "en")
+    words = tuple(Word(text, at, at + 10, 0.5) for text, at in (("won", 0), ("two", 10), ("three", 20)))
+    kept = prefix.keep("won two three", words, "en")
+    assert kept.text == "one two three"
+    assert [(word.text, word.start_sample) for word in kept.words] == [("one", 0), ("two", 10), ("three", 20)]
+    assert kept.overruled
+
+
+def test_a_stable_word_missing_in_the_final_stays_between_its_neighbours() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.show("one two three four five", "en")
+    words = tuple(Word(text, at, at + 10, 0.5) for text, at in (("one", 0), ("three", 20), ("four", 30)))
+    kept = prefix.keep("one three four", words, "en")
+    assert kept.text == "one two three four"
+    assert [(word.text, word.start_sample, word.end_sample) for word in kept.words][1] == ("two", 10, 10)
+
+
+def test_stable_text_survives_an_empty_final() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.show("one two three", "en")
+    assert prefix.keep("", (), "en").text == "one"
+
+
+def test_prefix_alignment_places_equal_words() -> None:
+    assert align_prefix([" a", " b", " c"], ["a", " x", " b", " c", " d"]) == [0, 2, 3]
+    assert align_prefix(["a"], []) == [None]
+
+
+@given(readings=st.lists(WORDS, max_size=8), final=WORDS)
+def test_stable_text_only_grows_and_begins_every_later_text(readings: list[str], final: str) -> None:
+    prefix, stable_before = StablePrefix(), ""
+    for reading in readings:
+        stable, unstable = prefix.show(reading, "en")
+        assert stable.startswith(stable_before)
+        assert (stable + unstable).startswith(stable)
+        stable_before = stable
+    assert prefix.keep(final, (), "en").text.startswith(stable_before)
+
+
+@given(reading=WORDS)
+def test_a_reading_is_shown_whole_while_nothing_is_stable(reading: str) -> None:
+    prefix = StablePrefix()
+    assert "".join(prefix.show(reading, "en")) == reading

@@ -1,0 +1,59 @@
+"""What the README shows works."""
+
+import ast
+import inspect
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+HELLO = "samples/audio/en/hello_world.wav"
+
+
+def only_block(mark: str) -> str:
+    (block,) = (block for block in BLOCKS if mark in block)
+    return str(block)
+
+
+async def run(source: str) -> None:
+    """As `python -m asyncio` does: `async with` may stand at the outermost level."""
+    code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    running = eval(code, {})
+    if inspect.isawaitable(running):
+        await running
+
+
+async def test_the_client_example_prints_what_is_said_and_how_long_it_took(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copyfile(str(files("pytest_audioeval") / HELLO), tmp_path / "hello.wav")
+    monkeypatch.chdir(tmp_path)
+    await run(only_block("Client(").replace("127.0.0.1:50051", server_address))
+    assert re.fullmatch(r"Hello,? world[.!]? \d+(\.\d+)?\n", capsys.readouterr().out, flags=re.IGNORECASE)
+
+
+async def test_what_counts_as_an_error_is_as_stated() -> None:
+    await run(only_block("count_errors("))
+
+
+def test_every_example_is_run_by_a_test_here() -> None:
+    assert len(BLOCKS) == 2
+
+
+def test_the_example_is_five_lines_long_besides_its_import() -> None:
+    assert len(only_block("Client(").strip().splitlines()) == 5
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_links_lead_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)", README)) - {"and"}))
+def test_make_targets_exist(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
