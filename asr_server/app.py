@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Mapping
 
 import grpc
+import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -34,7 +35,7 @@ from asr_server.settings import Settings
 from asr_server.version import code_version
 from asr_server.watch.stall import LoopStallMonitor
 from asr_server.watch.telemetry import TelemetryOptions, open_telemetry
-from audio_norm import DataDefinition, load_definition
+from audio_norm import DataDefinition, Span, SpeechWindow, load_definition
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[
         definition = load_definition(settings.data_definition)
         async with LoopStallMonitor() as stalls:
             interceptor = CallInterceptor(telemetry, status_of)
-            await _serve(settings, definition, interceptor, stalls, stop, ready)
+            await _serve(settings, definition, interceptor=interceptor, stalls=stalls, stop=stop, ready=ready)
             await interceptor.all_closed()
     finally:
         await asyncio.to_thread(telemetry.shutdown)
@@ -63,18 +64,19 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[
 async def _serve(
     settings: Settings,
     definition: DataDefinition,
+    *,
     interceptor: CallInterceptor,
     stalls: LoopStallMonitor,
     stop: asyncio.Event,
     ready: Callable[[str, int], None],
 ) -> None:
     admission = Admission(settings.limits)
-    service = SpeechService(admission, stalls)
+    service = SpeechService(admission, lambda: stalls.longest_ms)
     healths = health.aio.HealthServicer()
     server, port = await _listen(settings, service, healths, interceptor)
     try:
         await _report_health(healths, serving=False)
-        loading = asyncio.create_task(asyncio.to_thread(_load_engine, settings))
+        loading = asyncio.create_task(asyncio.to_thread(_load_engine, settings, definition))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
@@ -137,7 +139,8 @@ async def _report_health(healths: health.aio.HealthServicer, *, serving: bool) -
         await healths.set(name, status)
 
 
-def _load_engine(settings: Settings) -> WhisperEngine:
+def _load_engine(settings: Settings, definition: DataDefinition) -> WhisperEngine:
+    _warm_up(definition)
     workers = settings.engine.workers or usable_cores()
     options = EngineOptions(
         device=settings.engine.device,
@@ -146,6 +149,15 @@ def _load_engine(settings: Settings) -> WhisperEngine:
         beam_size=settings.engine.beam_size,
     )
     return WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
+
+
+def _warm_up(definition: DataDefinition) -> None:
+    """Everything a first stream would make the event loop wait for: the VAD's model, the resampler, the filters."""
+    noise = np.random.default_rng(0).standard_normal(2 * definition.audio.rate_hz).astype(np.float32) * np.float32(0.01)
+    intake, conditioner = definition.intake(48_000, 1), definition.conditioner()
+    taken = intake.feed(noise[:, np.newaxis])
+    conditioner.feed(taken.samples)
+    definition.finish(SpeechWindow(noise, 0, (Span(0, len(noise)),)))
 
 
 def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:

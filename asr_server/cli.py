@@ -15,7 +15,9 @@ from asr_server.transcribe import transcribe
 from asr_server.version import code_version
 from audio_norm import AudioError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Speech recognition inside a latency budget.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Speech recognition inside a latency budget."
+)
 app.command()(transcribe)
 
 
@@ -45,7 +47,7 @@ def serve(
     Settings come from the options, then the environment (ASR_...), then the config file. Traces: the standard OTEL_* variables.
     """
     _log_to_stderr(log_level)
-    from asr_server import app as server  # here, so that `--help` and `transcribe` need not load the engine's libraries
+    from asr_server import app as server  # noqa: PLC0415 - `--help` and `transcribe` need not load the engine's libraries
 
     settings = read_settings(config, host=host, port=port, model=model)
     typer.echo(f"loading {settings.model} ...", err=True)

@@ -85,7 +85,8 @@ class WeightsMismatch(SetupError):
 
     def __init__(self, path: str, expected_sha256: str, actual_sha256: str) -> None:
         super().__init__(
-            f"{path}: sha256 is {actual_sha256}, expected {expected_sha256}; delete the file and set up again, or name a directory to use weights of your own"
+            f"{path}: sha256 is {actual_sha256}, expected {expected_sha256}; delete the file and set up again, "
+            "or name a directory to use weights of your own"
         )
 
 

@@ -6,13 +6,15 @@
 | Ogg/Opus | FFmpeg | nothing: a page comes out with its last byte |
 | WebM/Opus | FFmpeg | nothing: a block comes out with its last byte |
 
-What is left is the sender's: FLAC frames are 4096 samples by default (256 ms at 16 kHz), FFmpeg's Ogg pages hold 1 s unless told otherwise.
+What is left is the sender's: FLAC frames are 4096 samples by default (256 ms at 16 kHz), FFmpeg's Ogg pages hold 1 s unless told otherwise,
+and Opus encoders look 6.5 ms ahead: after a packet of 20 ms the last 6.5 ms spoken come with the next one.
 Opus: pre-skip (RFC 7845, 4.2) and end trimming are applied, so that the first sample out is the first sample in. The time between packets
 that a sender left out is not filled.
 """
 
 import weakref
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -20,7 +22,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from audio_norm.encoding import Encoding, WireFormat
+from audio_norm.encoding import MAX_CHANNELS, Encoding, WireFormat, check_channels
 from audio_norm.errors import CorruptAudio, UnsupportedAudio
 from audio_norm.handoff import Handoff
 from audio_norm.pcm import Frames
@@ -70,11 +72,30 @@ class ContainerDecoder:
 
 
 def frames_of(frame: av.AudioFrame) -> Frames:
-    """FFmpeg's audio frame, of any sample format, as float32 of shape (n, channels)."""
+    """FFmpeg's audio frame, of any sample format and 1 to 8 channels, as float32 of shape (n, channels)."""
+    channels = frame.layout.nb_channels
+    check_channels(channels)
+    if channels == MAX_CHANNELS and frame.format.is_planar:
+        frame = _packed(frame)
     values: NDArray[Any] = frame.to_ndarray()
-    values = np.ascontiguousarray(values.T if frame.format.is_planar else values).reshape(-1, frame.layout.nb_channels)
+    values = np.ascontiguousarray(values.T if frame.format.is_planar else values).reshape(-1, channels)
     middle, full_scale = _INTEGER_SCALES.get(values.dtype.name, (0.0, 1.0))
     return ((values - middle) / full_scale).astype(np.float32) if full_scale != 1 else values.astype(np.float32)
+
+
+def _packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """The same samples in one plane. PyAV counts planes up to the first null pointer, of which FFmpeg keeps none after the eighth: reading
+    more than seven planes reads memory that is not the frame's."""
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_abuffer(
+        sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name, time_base=Fraction(1, frame.sample_rate)
+    )
+    graph.link_nodes(source, graph.add("aformat", "sample_fmts=flt"), graph.add("abuffersink")).configure()
+    graph.push(frame)
+    packed = graph.pull()
+    assert isinstance(packed, av.AudioFrame)
+    return packed
 
 
 # ---------------------------------------------------------------------------------------------------------------------- Opus

@@ -20,6 +20,9 @@ MAX_FILE_RATE_HZ = 192_000
 MAX_FILE_VALUES = 2**28
 """Samples times channels that a file may decode to, whatever its duration (1 GiB; 93 minutes of 48 kHz mono)."""
 
+MAX_DAMAGED_SHARE = 0.1
+"""Of a file's packets, this many may be left out because they cannot be decoded: tags taken for audio, a cut at the start of an MP3."""
+
 _BLOCK_FRAMES = 65_536
 _SLICE_BYTES = 65_536
 
@@ -63,20 +66,20 @@ class _Collected:
 def decode_file(data: bytes, *, max_duration_s: float | None = None) -> tuple[Frames, int]:
     """The first audio track of a file that libsndfile or FFmpeg reads, and its rate in Hz.
 
-    libsndfile is asked first; FFmpeg reads what it does not know, and Opus, so that a file gives the samples a stream of it gives.
-    A file that is cut off gives what could be decoded. Raises `CorruptAudio`, `UnsupportedAudio` (accepted: 4 to 192 kHz, 1 to 8 channels)
-    or `TooLong`.
+    FFmpeg reads Opus (so that a file gives the samples a stream of it gives), MPEG audio (of which libsndfile's reader complains on stderr)
+    and whatever libsndfile does not know. A file that is cut off gives what could be decoded. Raises `CorruptAudio`, `UnsupportedAudio`
+    (accepted: 4 to 192 kHz, 1 to 8 channels) or `TooLong`.
     """
     if not data:
         raise CorruptAudio("the audio is empty")
-    if not _is_opus(data):
-        try:
-            sound = ForwardSoundFile(io.BytesIO(with_open_length(data)))
-        except soundfile.LibsndfileError:
-            return _decode_ffmpeg(data, max_duration_s)
-        with sound:
-            return _decode_soundfile(sound, max_duration_s)
-    return _decode_ffmpeg(data, max_duration_s)
+    if _is_opus(data) or _is_mpeg(data):
+        return _decode_ffmpeg(data, max_duration_s)
+    try:
+        sound = ForwardSoundFile(_SeekableBytes(with_open_length(data)))
+    except soundfile.LibsndfileError:
+        return _decode_ffmpeg(data, max_duration_s)
+    with sound:
+        return _decode_soundfile(sound, max_duration_s)
 
 
 def decode_bytes(data: bytes, format: WireFormat, *, max_duration_s: float | None = None) -> tuple[Frames, int]:  # noqa: A002 - the word of the wire
@@ -118,6 +121,13 @@ def to_mono(frames: Frames, channel: int | None) -> Samples:
     return total / np.float32(channels) if channels > 1 else total
 
 
+class _SeekableBytes(io.BytesIO):
+    """libsndfile asks for positions before the start when a header is wrong; an exception would end up on stderr, not here."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return super().seek(max(offset, 0) if whence == io.SEEK_SET else offset, whence)
+
+
 def _decode_soundfile(sound: ForwardSoundFile, max_duration_s: float | None) -> tuple[Frames, int]:
     collected = _Collected(sound.samplerate, sound.channels, max_duration_s)
     try:
@@ -135,20 +145,29 @@ def _decode_ffmpeg(data: bytes, max_duration_s: float | None) -> tuple[Frames, i
         with av.open(io.BytesIO(data), "r", options=_FFMPEG_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.audio or container.streams.audio[0].codec_context is None:
                 raise UnsupportedAudio("audio_content", "a file without an audio track that can be decoded; one is needed")
-            collected: _Collected | None = None
-            for frame in container.decode(container.streams.audio[0]):
-                frames = frames_of(frame)
-                if collected is None:
-                    collected = _Collected(frame.sample_rate, frames.shape[1], max_duration_s)
-                if (frame.sample_rate, frames.shape[1]) != (collected.rate_hz, collected.channels):
-                    raise CorruptAudio("a file whose rate or channels change on the way")
-                collected.add(frames)
+            collected, packets, damaged = None, 0, 0
+            for packet in container.demux(container.streams.audio[0]):
+                packets += 1
+                try:
+                    decoded = packet.decode()
+                except av.FFmpegError:
+                    damaged += 1
+                    continue
+                for frame in decoded:
+                    frames = frames_of(frame)
+                    if collected is None:
+                        collected = _Collected(frame.sample_rate, frames.shape[1], max_duration_s)
+                    if (frame.sample_rate, frames.shape[1]) != (collected.rate_hz, collected.channels):
+                        raise CorruptAudio("a file whose rate or channels change on the way")
+                    collected.add(frames)
     except av.FFmpegError as error:
         raise CorruptAudio(
             f"neither libsndfile nor FFmpeg can decode the audio ({error.strerror}); name its encoding if it has no header"
         ) from error
     if collected is None:
         raise CorruptAudio("a file without any audio in it")
+    if damaged > packets * MAX_DAMAGED_SHARE:
+        raise CorruptAudio(f"a file of which {damaged} of {packets} packets cannot be decoded")
     return _finite(collected)
 
 
@@ -170,3 +189,8 @@ def _check_file(said: WireFormat, rate_hz: int, channels: int) -> None:
 def _is_opus(data: bytes) -> bool:
     """Whether an Opus header (RFC 7845, 5.1) stands where Ogg and WebM have it."""
     return data.startswith((b"OggS", b"\x1a\x45\xdf\xa3")) and b"OpusHead" in data[:4096]
+
+
+def _is_mpeg(data: bytes) -> bool:
+    """Whether MP3 or AAC begins here: with an ID3 tag or the eleven set bits of a frame header."""
+    return data.startswith(b"ID3") or (len(data) > 1 and data[0] == 0xFF and data[1] >= 0xE0)

@@ -20,7 +20,7 @@ MAX_BARREN_BYTES = 16 * 1024 * 1024
 THREAD_NAME = "audio-decode"
 
 
-class _Closed(Exception):  # noqa: N818 - ends the thread, is not an error
+class _Closed(Exception):
     pass
 
 

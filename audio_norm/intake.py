@@ -1,4 +1,4 @@
-"""Decoded audio of any rate and channels to 16 kHz mono, and where it was clipped. The first half of a stream's way; `stream` is the second.
+"""Decoded audio of any rate and channels to 16 kHz mono, and where it was clipped. The first half of a way that `stream` goes on.
 
 Feeding it in chunks of any size gives bit for bit what feeding it whole gives.
 """
@@ -27,7 +27,7 @@ class Taken:
     samples: Samples
     """New samples at the target rate."""
     clipped: Positions
-    """The samples whose source was at full scale, in a channel that is used. They may lie a little after `samples`: a resampler holds back."""
+    """The samples whose source was at full scale, in a channel that is used. A resampler holds back: they may lie a little ahead."""
 
 
 class Intake:

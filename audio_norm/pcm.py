@@ -43,4 +43,5 @@ def from_int16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
 def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Any shape, rounded to nearest, clipped to -32768..32767."""
     scaled = np.rint(samples * np.float32(INT16_SCALE))
-    return np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1).astype(np.int16)
+    clipped: NDArray[np.int16] = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1).astype(np.int16)
+    return clipped

@@ -17,7 +17,7 @@ from asr_server.engine.weights import resolve
 from asr_server.local_server import local_server, serve_command
 from asr_server.machine import usable_cores
 from audio_norm import load_definition
-from bench.alone import measure_alone
+from bench.alone import Alone, measure_baseline, measure_floor
 from bench.latency import Setup, make_ready, report, select
 from bench.machine import machine
 from bench.streams import Part, Spoken, speak_all
@@ -58,10 +58,10 @@ def latency_command(
             parts.append(make_ready(clip, definition))
             read()
     results, info = asyncio.run(_speak(parts, server=server, model=model, streams=streams, interim=interim))
-    engine = load_engine(model, workers=1)
-    baseline = FasterWhisper(resolve(model), threads=usable_cores())
-    with progress("floor and baseline", len(results)) as measured:
-        alone = measure_alone(results, engine, definition, baseline, measured)
+    with progress("floor", len(results)) as measured:
+        floor_ms = measure_floor(results, load_engine(model, workers=1), definition, measured)
+    with progress("baseline", len(results)) as measured:
+        baseline_ms = measure_baseline(results, FasterWhisper(resolve(model), threads=usable_cores()), measured)
     setup = Setup(
         streams=streams,
         interim_results=interim,
@@ -69,7 +69,7 @@ def latency_command(
         vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
         budget_ms={part.name: part.planned_ms for part in info.budget},
     )
-    result = report(results, alone, setup=setup, system=server_system(info), machine=measured_on)
+    result = report(results, Alone(floor_ms, baseline_ms), setup=setup, system=server_system(info), machine=measured_on)
     write_json(json, result)
     _show(result)
     return FAILED if result["failed"] or result["lost"] else GOOD

@@ -17,31 +17,39 @@ AROUND_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """One time a segment, one time a clip, in ms."""
-
     floor_ms: list[float]
+    """Of each segment."""
     baseline_ms: list[float]
+    """Of each clip."""
 
 
-def measure_alone(
-    results: Sequence[Spoken], engine: Engine, definition: DataDefinition, baseline: FasterWhisper, measured: Callable[[], None]
-) -> Alone:
-    """One after the other, each clip once. `measured` is called after each."""
-    alone = Alone([], [])
+def measure_floor(results: Sequence[Spoken], engine: Engine, definition: DataDefinition, measured: Callable[[], None]) -> list[float]:
+    """The engine on each segment, one after the other. `measured` is called after each clip.
+
+    To be done before a second model is loaded: its threads spin for a while after each decode, at this one's expense.
+    """
+    floor_ms = []
     for spoken in results:
-        clip = spoken.part.clip
-        language = primary_tag(clip.language)
-        frames, rate_hz = read_frames(clip)
+        frames, rate_hz = read_frames(spoken.part.clip)
         for final in spoken.finals:
             cut = frames[max(round((final.start_s - AROUND_S) * rate_hz), 0) : round((final.end_s + AROUND_S) * rate_hz)]
             normalized = definition.normalize(cut, rate_hz)
             if normalized.rejected is None:
-                options = DecodeOptions(language=language, beam_size=max(final.ledger.beam_size, 1))
-                alone.floor_ms.append(_timed_ms(partial(engine.decode, normalized, options)))
-        samples = baseline.samples_of(clip.audio)
-        alone.baseline_ms.append(_timed_ms(partial(baseline.transcribe, samples, language)))
+                options = DecodeOptions(language=primary_tag(spoken.part.clip.language), beam_size=max(final.ledger.beam_size, 1))
+                floor_ms.append(_timed_ms(partial(engine.decode, normalized, options)))
         measured()
-    return alone
+    return floor_ms
+
+
+def measure_baseline(results: Sequence[Spoken], baseline: FasterWhisper, measured: Callable[[], None]) -> list[float]:
+    """Each clip once, one after the other. `measured` is called after each."""
+    baseline_ms = []
+    for spoken in results:
+        clip = spoken.part.clip
+        samples = baseline.samples_of(clip.audio)
+        baseline_ms.append(_timed_ms(partial(baseline.transcribe, samples, primary_tag(clip.language))))
+        measured()
+    return baseline_ms
 
 
 def _timed_ms(work: Callable[[], object]) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from asr_server.errors import WrongCall
 from eval import noise
@@ -118,7 +118,7 @@ def closing(outcomes: Sequence[Scored | Unscored]) -> int:
 
 
 def show_rates(result: dict[str, object]) -> None:
-    table = Table("set", "clips", "words", "WER %", "95 % from", "to", "S", "D", "I")
+    table = Table(Column("set", overflow="fold"), "clips", "words", "WER %", "95 % from", "to", "S", "D", "I")
     by_set = result["by_set"]
     assert isinstance(by_set, dict)
     for name, rate in [*by_set.items(), ("total", result)]:

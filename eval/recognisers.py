@@ -7,11 +7,11 @@ from asr_server.engine.engine import Release
 from eval.manifest import Clip
 
 
-class Skipped(Exception):  # noqa: N818 - not an error: this recogniser is not meant for the clip
+class Skipped(Exception):
     """The clip was not recognised, and why. It counts nowhere and is reported."""
 
 
-class Failed(Exception):  # noqa: N818 - says what happened, as Skipped does
+class Failed(Exception):
     """The clip should have been recognised and was not. Every word of it counts as missing."""
 
 

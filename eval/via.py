@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from faster_whisper import WhisperModel, decode_audio
 from faster_whisper import __version__ as faster_whisper_version
 
@@ -16,6 +15,7 @@ from asr_server.api.options import StreamOptions
 from asr_server.api.results import Result, ServerInfo
 from asr_server.engine.engine import DecodeOptions, Engine, Release
 from asr_server.engine.weights import ModelFiles, resolve
+from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.errors import AsrError
 from asr_server.local_server import local_server, serve_command
 from asr_server.version import code_version

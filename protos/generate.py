@@ -50,7 +50,9 @@ def main() -> int:
             committed = (ROOT / relative).read_text() if (ROOT / relative).exists() else ""
             if made != committed:
                 differing += 1
-                diff = difflib.unified_diff(committed.splitlines(), made.splitlines(), f"committed {relative}", f"made {relative}", n=1, lineterm="")
+                diff = difflib.unified_diff(
+                    committed.splitlines(), made.splitlines(), f"committed {relative}", f"made {relative}", n=1, lineterm=""
+                )
                 print("\n".join(list(diff)[:20]))
         if differing:
             print("the committed stubs are not what the .proto makes: run `make protos`", file=sys.stderr)

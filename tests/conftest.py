@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,10 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def english_clips() -> list[tuple[Path, str]]:
     """Short real recordings with what is said in them."""
-    folder = Path(str(files("pytest_audioeval"))) / "samples" / "audio" / "en"
+    spec = find_spec("pytest_audioeval")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "samples" / "audio" / "en"
     clips = [(wav, wav.with_suffix(".txt").read_text().strip()) for wav in sorted(folder.glob("*.wav"))]
     assert clips
     return clips

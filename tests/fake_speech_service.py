@@ -230,7 +230,7 @@ class FakeSpeechService(asr_pb2_grpc.SpeechServicer):
 async def serving(service: FakeSpeechService) -> AsyncIterator[str]:
     """The service on a free port; gives "host:port"."""
     server = grpc.aio.server()
-    asr_pb2_grpc.add_SpeechServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
+    asr_pb2_grpc.add_SpeechServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

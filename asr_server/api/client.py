@@ -64,7 +64,7 @@ class Client:
         self.target = target
         self._options = options or ClientOptions()
         self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
-        self._stub = asr_pb2_grpc.SpeechStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        self._stub = asr_pb2_grpc.SpeechStub(self._channel)
         self._senders: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:

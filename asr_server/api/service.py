@@ -2,16 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-
-import grpc
+from collections.abc import AsyncIterator, Callable
 
 from asr_server.api.admission import Admission
 from asr_server.api.host import Host
 from asr_server.api.interceptors import current_call
 from asr_server.api.opening import ACCEPTED_METADATA
 from asr_server.api.record import system_attributes
-from asr_server.api.status import abort
+from asr_server.api.status import Context, abort
 from asr_server.api.stream import Stream
 from asr_server.api.unary import recognize
 from asr_server.api.wire import ENCODINGS, MAX_CHANNELS, RATE_MAX_HZ, RATE_MIN_HZ, Wanted, parse_recognize, parse_streaming_config, seconds
@@ -19,9 +17,7 @@ from asr_server.errors import AsrError, IdleTooLong, NotServing, WrongOrder
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.watch import attributes as names
-from asr_server.watch.stall import LoopStallMonitor
 from audio_norm import AudioError
-
 
 BURST_S = 1.0
 BURST_PAUSE_S = 0.01
@@ -30,9 +26,10 @@ BURST_PAUSE_S = 0.01
 class SpeechService(asr_pb2_grpc.SpeechServicer):
     """Answers UNAVAILABLE until `open`."""
 
-    def __init__(self, admission: Admission, stalls: LoopStallMonitor) -> None:
+    def __init__(self, admission: Admission, longest_stall_ms: Callable[[], float]) -> None:
+        """`longest_stall_ms` tells the event loop's longest stall, for `GetServerInfo`."""
         self._admission = admission
-        self._stalls = stalls
+        self._longest_stall_ms = longest_stall_ms
         self._opened: Host | None = None
         self._streams: set[Stream] = set()
 
@@ -53,7 +50,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
         return self._opened
 
     async def StreamingRecognize(  # noqa: N802 - named by the .proto
-        self, requests: AsyncIterator[pb.StreamingRecognizeRequest], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[pb.StreamingRecognizeRequest], context: Context
     ) -> None:
         try:
             with self._admission.enter() as session:
@@ -72,7 +69,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             await _let_burst_end(requests)
             await abort(context, error)
 
-    async def Recognize(self, request: pb.RecognizeRequest, context: grpc.aio.ServicerContext) -> pb.RecognizeResponse:  # noqa: N802
+    async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:  # noqa: N802
         try:
             with self._admission.enter() as session:
                 wanted = parse_recognize(request, self._host.served)
@@ -82,7 +79,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             await abort(context, error)
 
     async def GetServerInfo(  # noqa: N802
-        self, request: pb.GetServerInfoRequest, context: grpc.aio.ServicerContext
+        self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
         try:
             host = self._host
@@ -125,9 +122,9 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                 start_timeout_ms=served.session.start_timeout_ms,
                 max_segment_ms=served.session.max_segment_ms,
             ),
-            encodings=list(ENCODINGS),
+            encodings=ENCODINGS.keys(),
             active_sessions=self._admission.active,
-            longest_loop_stall_ms=self._stalls.longest_ms,
+            longest_loop_stall_ms=self._longest_stall_ms(),
         )
 
     async def _first_message(self, requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> Wanted | None:

@@ -1,6 +1,6 @@
 """Our errors as gRPC statuses, by one table."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -18,6 +18,8 @@ from asr_server.errors import (
     WrongOrder,
 )
 from audio_norm import AudioError, TooLong, UnsupportedAudio
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
@@ -40,7 +42,7 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str] | None:
     return None
 
 
-async def abort(context: grpc.aio.ServicerContext, error: AsrError | AudioError) -> NoReturn:
+async def abort(context: Context, error: AsrError | AudioError) -> NoReturn:
     """End the call with the error's status and its `google.rpc` details."""
     known = status_of(error)
     assert known is not None, error

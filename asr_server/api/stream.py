@@ -140,17 +140,19 @@ class Stream:
     # ------------------------------------------------------------------------------------------------------------ reading
 
     async def _read(self, reading: Coroutine[None, None, None]) -> None:
+        ended_s = None
         try:
             try:
                 await reading
-                await self._hear(self._decoder.flush(), self._host.now())
+                ended_s = self._host.now()
+                await self._flush(ended_s)
             except (ClientFault, AudioError) as fault:
                 self._fault = fault
             except asyncio.CancelledError:
                 if self._over:
                     raise
                 # `end` wants no more to be read, not this task to stop.
-            await self._end()
+            self._close(self._host.now() if ended_s is None else ended_s)
         except Exception as failure:  # noqa: BLE001 - handed to `run`, which raises it where the call is ended
             self._fail(failure)
 
@@ -212,13 +214,20 @@ class Stream:
         if self._session.position_sample > limit_s * self._rate_hz:
             raise OutOfLimits(f"the stream has more than {limit_s:g} s of audio, the most accepted; open a new one")
 
-    async def _end(self) -> None:
-        arrived_s = self._host.now()
-        if self._intake is not None and self._fault is None:
-            self._hear_piece(self._intake.flush(), arrived_s)
+    async def _flush(self, ended_s: float) -> None:
+        """What the decoder and the resampler held back; all audio has come."""
+        await self._hear(self._decoder.flush(), ended_s)
+        if self._intake is not None:
+            self._hear_piece(self._intake.flush(), ended_s)
+        self._call.describe({names.TRAILING_BYTES: self._decoder.trailing_bytes})
+
+    def _close(self, ended_s: float) -> None:
+        """Have everything said that was heard; the clock of what is still open starts at `ended_s`."""
         began_s = self._host.now()
         events = self._session.close()
-        self._act(events, _Moment(arrived_s, (Stage("condition", began_s, self._host.now()),)))
+        stages = (Stage("ingest", ended_s, began_s), Stage("condition", began_s, self._host.now()))
+        self._act(events, _Moment(ended_s, stages))
+        self._call.describe({names.AUDIO_S: self._session.position_sample / self._rate_hz})
         self._read_all = True
         self._changed.set()
 

@@ -21,7 +21,7 @@ STABLE = 0.9
 UNSTABLE = 0.1
 AUTO = "auto"
 
-ENCODINGS: Mapping[int, Encoding] = {
+ENCODINGS: Mapping[pb.RecognitionConfig.AudioEncoding, Encoding] = {
     pb.RecognitionConfig.LINEAR16: Encoding.LINEAR16,
     pb.RecognitionConfig.FLAC: Encoding.FLAC,
     pb.RecognitionConfig.MULAW: Encoding.MULAW,
@@ -136,7 +136,7 @@ def _session(message: pb.EndpointingConfig, defaults: SessionOptions, found: _Vi
     if given["end_of_utterance_ms"] < vad_stop_ms:
         found.add("endpointing.end_of_utterance_ms", f"{given['end_of_utterance_ms']} is below vad_stop_ms ({vad_stop_ms})")
         return defaults
-    return replace(defaults, **given)
+    return replace(defaults, **given)  # type: ignore[arg-type] # the keys are fields that count ms
 
 
 def _recognition(

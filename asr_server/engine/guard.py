@@ -1,4 +1,6 @@
-"""The runaway guard: finds text that was not spoken because the decoder did not stop. Pure; works on words, knows no model.
+"""The runaway guard: finds text that was not spoken because the decoder did not stop, and speech it did not read because it stopped early.
+
+Pure; works on words, knows no model.
 
 A decoder that runs away says the end of its text again, often all of it and often many times. People repeat themselves as well, so a repeat
 only raises suspicion; where the words lie in the audio decides. Spoken ones take their time, false ones are squeezed together or
@@ -9,10 +11,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from audio_norm import Samples
+
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 MAX_SPOKEN_TOKENS_PER_S = 10.0
 """Nobody speaks faster. Fast English is 6; repeats that were not spoken measured 11 to 40."""
+
+SPARSE_TOKENS_PER_S = 2.3
+"""Half of all clips have 3.3, one in twenty fewer than this."""
+
+UNREAD_S = 1.0
+"""More than the silence that is kept after speech, and than an alignment errs."""
+
+UNREAD_POWER = 0.05
+"""Of the mean power of the audio: -13 dB."""
 
 _TOKENS_PER_S = 8
 _DENSE_TOKENS_PER_S = 25
@@ -103,8 +118,21 @@ def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool
         squeezed = sum(_is_squeezed(said, audio_s) for said in repeats)
         if not squeezed:
             break
-        kept = end - repeat.unit * min(squeezed, repeat.times - 1)
+        # What is left of a lone word said over and over has time enough to be true; it hardly ever is.
+        kept = end - repeat.unit * (repeat.times - 1 if repeat.unit == 1 else min(squeezed, repeat.times - 1))
     return next((index for index, word in enumerate(words[:kept]) if word.start_s >= audio_s), kept)
+
+
+def may_stop_early(tokens: int, audio_s: float) -> bool:
+    """Whether there is so little text that it is worth the time to look how far into the audio it goes."""
+    return audio_s > UNREAD_S and tokens < SPARSE_TOKENS_PER_S * audio_s
+
+
+def is_unread(words: Sequence[HeardWord], samples: Samples, rate_hz: int) -> bool:
+    """Whether sound like the rest of it, long enough for words, follows the last word."""
+    end = int(words[-1].end_s * rate_hz) if words else 0
+    rest = samples[end:]
+    return len(rest) > UNREAD_S * rate_hz and bool(np.mean(np.square(rest)) > UNREAD_POWER * np.mean(np.square(samples)))
 
 
 def _is_squeezed(words: Sequence[HeardWord], audio_s: float) -> bool:

@@ -77,7 +77,7 @@ def resolve(model: str, cache_dir: Path | None = None) -> ModelFiles:
     "base" and "tiny.en" always mean the published models; a directory of such a name is written `./base`.
     Raises `WeightsNotFound` (also for a directory that lacks a file) and `WeightsMismatch`.
     """
-    if model not in PUBLISHED_SHA256 and Path(model).expanduser().is_dir():
+    if model and model not in PUBLISHED_SHA256 and Path(model).expanduser().is_dir():
         path = Path(model).expanduser().resolve()
         return _checked(path.name, path, None)
     if not _HUB_NAME.fullmatch(model):

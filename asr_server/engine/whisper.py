@@ -33,17 +33,21 @@ WINDOW_SAMPLES = 30 * RATE_HZ  # what Whisper was trained on, and the most the e
 MAX_AUDIO_S = 29.0  # leaves room for the longest margin
 TEXT_POSITIONS = 448
 MAX_TOKENS = TEXT_POSITIONS // 2  # CTranslate2 generates no more than half, the other half is for a prompt
-
+MIN_ADDED_LOG_PROBABILITY = -1.0  # mean a token of what follows when reading goes on; missed speech had -0.5
 _FOREIGN = (RuntimeError, ValueError, MemoryError)  # what the exceptions of C++ become
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """Encoder output, anchor included, of `audio_s` of audio; `frames` were encoded."""
+    """Encoder output of `samples`, anchor included; `frames` were encoded."""
 
     states: StorageView
     frames: int
-    audio_s: float
+    samples: Samples
+
+    @property
+    def audio_s(self) -> float:
+        return len(self.samples) / RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class _Task:
     beam_size: int
     max_alternatives: int = 1
     phrases: tuple[str, ...] = ()
+    begun: tuple[int, ...] = ()
+    """Tokens the text begins with; reading goes on from there, by one token at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class _Network:
     def __init__(self, model: Whisper, tokens: Tokens, anchor_states: int) -> None:
         self._model = model
         self.tokens = tokens
+        self.languages = tuple(tokens.languages) or ("en",)
         self._mel = FeatureExtractor(feature_size=model.n_mels)
         silence = np.full((1, model.n_mels, WINDOW_SAMPLES // FRAME_SAMPLES), SILENCE_LEVEL, np.float32)
         self._anchor = SilenceAnchor(np.array(model.encode(StorageView.from_array(silence), to_cpu=True)), anchor_states)
@@ -95,9 +102,9 @@ class _Network:
             features = np.ascontiguousarray(self._mel(padded, padding=0)[None])
         with clock.span("encode"):
             states = self._anchor.append(np.array(self._model.encode(StorageView.from_array(features), to_cpu=True)))
-        return _Encoded(StorageView.from_array(states), features.shape[2], len(samples) / RATE_HZ)
+        return _Encoded(StorageView.from_array(states), features.shape[2], samples)
 
-    def languages(self, encoded: _Encoded) -> list[tuple[str, float]]:
+    def detect(self, encoded: _Encoded) -> list[tuple[str, float]]:
         """All languages with their probabilities."""
         return [(token.strip("<|>"), probability) for token, probability in self._model.detect_language(encoded.states)[0]]
 
@@ -106,7 +113,7 @@ class _Network:
         prompt = self.tokens.prompt(task.language, task.phrases)
         result = self._model.generate(
             encoded.states,
-            [prompt],
+            [[*prompt, *task.begun]],
             beam_size=task.beam_size,
             num_hypotheses=max(1, min(task.max_alternatives, task.beam_size)),
             # CTranslate2 stops after the lesser of half of this and of this without the prompt.
@@ -134,10 +141,17 @@ class _Network:
 class _Rehearsal:
     """The steps on noise, with as many tokens as wanted: what `calibrate` measures."""
 
-    def __init__(self, network: _Network, language: str) -> None:
+    def __init__(self, network: _Network) -> None:
         self._network = network
-        self._task = _Task(language, beam_size=1)
+        self._task = _Task(network.languages[0], beam_size=1)
         self._noise = np.random.default_rng(0).normal(0, 0.01, WINDOW_SAMPLES).astype(np.float32)
+
+    def warm_up(self, beam_size: int) -> None:
+        """Run every step once: the first time each allocates and packs."""
+        encoded = self.encode_frames(100)
+        for size in {1, beam_size}:
+            self.force_tokens(encoded, 2, size)
+        self.align_tokens(encoded, 2)
 
     def encode_frames(self, frames: int) -> _Encoded:
         return self._network.encode(self._noise[: frames * FRAME_SAMPLES], 0, SpanClock())
@@ -153,15 +167,13 @@ class _Rehearsal:
 class WhisperEngine:
     """A loaded model. Immutable; `decode` may be called from as many threads as there are workers, further ones wait."""
 
-    def __init__(self, files: ModelFiles, options: EngineOptions, network: _Network) -> None:
+    def __init__(self, files: ModelFiles, options: EngineOptions, network: _Network, cost: CostModel) -> None:
         """Use `load`."""
         self._options = options
         self._network = network
-        self._languages = tuple(network.tokens.languages) or ("en",)
+        self._languages = network.languages
         self._release = Release(files.name, files.sha256, options.described())
-        self._rehearsal = _Rehearsal(network, self._languages[0])
-        self.warm_up()
-        self._cost = self.calibrate()
+        self._cost = cost
 
     @classmethod
     def load(cls, files: ModelFiles, options: EngineOptions) -> "WhisperEngine":
@@ -175,7 +187,10 @@ class WhisperEngine:
                 intra_threads=options.threads_per_worker,
             )
             tokens = Tokens.load(files.path / "tokenizer.json", multilingual=model.is_multilingual)
-            return cls(files, options, _Network(model, tokens, options.anchor_states))
+            network = _Network(model, tokens, options.anchor_states)
+            rehearsal = _Rehearsal(network)
+            rehearsal.warm_up(options.beam_size)
+            return cls(files, options, network, calibrate(rehearsal))
         except _FOREIGN as error:
             raise SetupError(f"model {files.name} in {files.path} cannot be used: {error}") from error
 
@@ -195,17 +210,6 @@ class WhisperEngine:
     def options(self) -> EngineOptions:
         """How it was built."""
         return self._options
-
-    def warm_up(self) -> None:
-        """Run every step once: the first run of each allocates and packs."""
-        encoded = self._rehearsal.encode_frames(100)
-        for beam_size in {1, self._options.beam_size}:
-            self._rehearsal.force_tokens(encoded, 2, beam_size)
-        self._rehearsal.align_tokens(encoded, 2)
-
-    def calibrate(self) -> CostModel:
-        """Measure again what a decode costs; `cost` keeps what it was at start-up."""
-        return calibrate(self._rehearsal)
 
     def decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
         """See `Engine.decode`. Takes up to 29 s at 16 kHz, "auto" or one of `languages`, and refuses anything else with `EngineFailed`."""
@@ -236,12 +240,7 @@ class WhisperEngine:
             encoded = self._network.encode(audio.samples, full, clock)
             read = replace(self._read(encoded, task, clock), guard="redecoded")
         best = read.readings[0]
-        rejected = self._options.no_speech.rejects(
-            no_speech_probability=read.no_speech_probability,
-            log_probability=best.log_probability,
-            tokens=len(best.tokens),
-            audio_s=encoded.audio_s,
-        )
+        rejected = self._is_no_speech(best, read.no_speech_probability, encoded.audio_s)
         placed: tuple[PlacedWord, ...] = ()
         if options.word_times and not rejected:
             placed = best.placed or self._network.place(encoded, best, language, clock)
@@ -262,7 +261,7 @@ class WhisperEngine:
         if len(self._languages) == 1:
             return self._languages[0], 1.0
         with clock.span("language"):
-            heard = self._network.languages(encoded)
+            heard = self._network.detect(encoded)
         among = [one for one in heard if one[0] in self._options.auto_languages] or heard
         language, probability = max(among, key=lambda one: one[1])
         return language, probability / sum(one[1] for one in among)
@@ -274,6 +273,11 @@ class WhisperEngine:
             (best, *others), no_speech_probability = self._network.generate(encoded, task, limit)
         others = [reading for reading in others if not _is_suspicious(reading, limit)]
         if not _is_suspicious(best, limit):
+            if guard.may_stop_early(len(best.tokens), encoded.audio_s) and not self._is_no_speech(
+                best, no_speech_probability, encoded.audio_s
+            ):
+                best, verdict = self._read_on(encoded, best, task, limit, clock)
+                return _Read((best, *others), no_speech_probability, verdict)
             return _Read((best, *others), no_speech_probability)
         placed = self._network.place(encoded, best, task.language, clock)
         broken_off = len(best.tokens) >= limit
@@ -282,6 +286,28 @@ class WhisperEngine:
         if len(spoken) < len(whole):
             return _Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
         return _Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
+
+    def _read_on(self, encoded: _Encoded, best: _Reading, task: _Task, limit: int, clock: SpanClock) -> tuple[_Reading, Guard]:
+        """If `best` stops where others go on speaking, the same and what follows; else as it is."""
+        placed = self._network.place(encoded, best, task.language, clock)
+        if not guard.is_unread([word.heard for word in placed], encoded.samples, RATE_HZ):
+            return replace(best, placed=placed), ""
+        with clock.span("decode"):
+            (longer, *_), _ = self._network.generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
+        replaced = self._network.place(encoded, longer, task.language, clock)
+        spoken = replaced[: guard.words_spoken([word.heard for word in replaced], encoded.audio_s, broken_off=len(longer.tokens) >= limit)]
+        added = _shortened(longer, spoken[len(placed) :])
+        if len(spoken) <= len(placed) or added.log_probability < MIN_ADDED_LOG_PROBABILITY:
+            return replace(best, placed=placed), ""
+        return _shortened(longer, spoken), "continued"
+
+    def _is_no_speech(self, reading: _Reading, no_speech_probability: float, audio_s: float) -> bool:
+        return self._options.no_speech.rejects(
+            no_speech_probability=no_speech_probability,
+            log_probability=reading.log_probability,
+            tokens=len(reading.tokens),
+            audio_s=audio_s,
+        )
 
     def _alternatives(self, readings: Sequence[_Reading]) -> tuple[Alternative, ...]:
         """The different texts, best first."""
@@ -298,7 +324,7 @@ def _is_suspicious(reading: _Reading, limit: int) -> bool:
 
 
 def _shortened(reading: _Reading, spoken: tuple[PlacedWord, ...]) -> _Reading:
-    """The first words of a reading, as sure as the alignment was of them."""
-    tokens = reading.tokens[: spoken[-1].word.end_token] if spoken else []
+    """Some words of a reading, as sure as the alignment was of them."""
+    tokens = [token for word in spoken for token in reading.tokens[word.word.first_token : word.word.end_token]]
     log_probability = sum(word.log_probability for word in spoken) / max(len(tokens), 1)
     return _Reading(tokens, tuple(word.word for word in spoken), log_probability, spoken)

@@ -83,7 +83,7 @@ class Session:
         self._awaited: dict[int, _Awaited] = {}
         self._jobs = 0
         self._in_utterance = False
-        self._heard_speech = False
+        self._waits_for_speech = options.start_timeout_ms > 0
         self._timed_out = False
         self._closed = False
 
@@ -163,7 +163,7 @@ class Session:
         was_active = gate.active
         gate.push(probability)
         if gate.active and gate.last_speech_sample > self._taken_sample:
-            self._heard_speech = True
+            self._waits_for_speech = False
             if self._segment is None:
                 yield from self._open(max(gate.start_sample, self._taken_sample))
             elif not was_active:
@@ -180,10 +180,10 @@ class Session:
             self._in_utterance = False
             self._outbox.append(UtteranceEnded(heard_sample))
             yield from self._leave()
-        elif self._start_timeout and not self._heard_speech and not gate.pending and heard_sample >= self._start_timeout:
-            if not self._timed_out:
-                self._timed_out = True
-                yield StartTimedOut(heard_sample)
+        elif self._waits_for_speech and not gate.pending and heard_sample >= self._start_timeout:
+            self._waits_for_speech = False
+            self._timed_out = True
+            yield StartTimedOut(heard_sample)
 
     # ------------------------------------------------------------------------------------------------ opening and closing
 

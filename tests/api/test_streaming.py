@@ -1,6 +1,7 @@
 """One stream over a real gRPC connection, with an engine that says what the test wants."""
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -28,6 +29,7 @@ from tests.api.harness import (
 from tests.fake_engine import FakeEngine, HeldEngine, said
 from tests.fake_observer import FakeObserver
 from tests.session.script import silence, speech
+from tests.waiting import until
 
 
 def audio(*parts: object) -> bytes:
@@ -120,7 +122,9 @@ async def test_one_large_chunk_is_the_same_as_many_small_ones() -> None:
         async with speech_server() as server:
             content = audio(speech(900), silence(800), speech(700), silence(900))
             answer = await converse(server.stub, [first(), *chunks(content, size)])
-            said_in.append([(final.result_start_offset.ToMilliseconds(), final.result_end_offset.ToMilliseconds()) for final in answer.finals])
+            said_in.append(
+                [(final.result_start_offset.ToMilliseconds(), final.result_end_offset.ToMilliseconds()) for final in answer.finals]
+            )
     assert said_in == [[(0, 900), (1700, 2400)]] * 3
 
 
@@ -130,7 +134,7 @@ async def test_words_and_alternatives_are_returned_when_asked_for() -> None:
         words = (Word("ok", heard.to_stream(0), heard.to_stream(1600), 0.8),)
         return Decoding(Hypothesis((Alternative("ok", 0.9), Alternative("oak", 0.4)), words))
 
-    config = {"enable_word_time_offsets": True, "max_alternatives": 2, "speech_contexts": [pb.SpeechContext(phrases=["okay"])]}
+    config: Any = {"enable_word_time_offsets": True, "max_alternatives": 2, "speech_contexts": [pb.SpeechContext(phrases=["okay"])]}
     async with speech_server(FakeEngine(answer)) as server:
         result = await converse(server.stub, [first(**config), *chunks(audio(silence(400), speech(800)))])
     alternatives = result.finals[0].alternatives
@@ -250,8 +254,7 @@ async def test_cancelling_drops_what_has_not_started_and_leaves_no_session() -> 
         await call.write(chunks(audio(speech(800), silence(600)), 1 << 20)[0])
         held = await engine.next_decode()
         call.cancel()
-        while server.admission.active:
-            await asyncio.sleep(0)
+        await until(lambda: not server.admission.active)
         held.finish()
         assert server.worker.queue_depth == 0
         assert (await converse(server.stub, [first()])).code is grpc.StatusCode.OK
@@ -265,8 +268,7 @@ async def test_the_callers_deadline_ends_the_call_and_its_session() -> None:
         held = await engine.next_decode()
         answer = await waiting
         assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        while server.admission.active:
-            await asyncio.sleep(0)
+        await until(lambda: not server.admission.active)
         held.finish()
 
 
@@ -291,7 +293,7 @@ async def test_a_slow_reader_holds_the_sender_back_and_loses_nothing() -> None:
         assert len(texts) == 40
 
 
-async def _send_all(call: grpc.aio.StreamStreamCall, content: bytes, times: int) -> None:
+async def _send_all(call: grpc.aio.StreamStreamCall[Request, Response], content: bytes, times: int) -> None:
     for _ in range(times):
         await call.write(Request(audio_content=content))
     await call.done_writing()
@@ -356,7 +358,7 @@ async def test_what_is_reported_of_a_stream() -> None:
     assert {"speech_started", "speech_ended", "partial"} <= {name for name, *_ in call.events}
 
 
-async def _drain(call: grpc.aio.StreamStreamCall) -> list[Response]:
+async def _drain(call: grpc.aio.StreamStreamCall[Request, Response]) -> list[Response]:
     return [response async for response in call]
 
 

@@ -34,9 +34,9 @@ def flac(frames: Frames, rate_hz: int = 16_000, subtype: str = "PCM_16") -> byte
 
 
 def ffmpeg(frames: Frames, rate_hz: int, kind: str, codec: str, **options: str) -> bytes:
-    """Mono or stereo through FFmpeg's encoder `codec` into the container `kind`."""
+    """1, 2 or 8 channels through FFmpeg's encoder `codec` into the container `kind`."""
     file = io.BytesIO()
-    layout = {1: "mono", 2: "stereo"}[frames.shape[1]]
+    layout = {1: "mono", 2: "stereo", 8: "7.1"}[frames.shape[1]]
     with av.open(file, "w", format=kind, options=options) as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         assert isinstance(stream, av.AudioStream)

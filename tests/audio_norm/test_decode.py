@@ -1,9 +1,12 @@
 """Whole files, whole buffers, and mono."""
 
+import contextlib
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_norm import decode
+from audio_norm.containers import frames_of
 from audio_norm.decode import decode_bytes, decode_file, to_mono
 from audio_norm.encoding import Encoding, WireFormat
 from audio_norm.errors import AudioError, CorruptAudio, TooLong, UnsupportedAudio
@@ -46,9 +50,35 @@ def test_what_ffmpeg_reads_is_read(kind: str, codec: str) -> None:
     np.testing.assert_allclose(ratio, 1, rtol=0.1)
 
 
-def test_mp3_is_read() -> None:
-    frames, rate_hz = decode_file(sndfile(STEREO, 48_000, "MP3", "MPEG_LAYER_III"))
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)])
+def test_mp3_is_read_with_and_without_a_tag_at_its_end(tag: bytes) -> None:
+    frames, rate_hz = decode_file(sndfile(STEREO, 48_000, "MP3", "MPEG_LAYER_III") + tag)
     assert (rate_hz, frames.shape[1]) == (48_000, 2)
+    assert abs(len(frames) - len(STEREO)) < 3 * 1152, "MP3 pads to whole blocks"
+
+
+def test_a_file_with_a_damaged_packet_is_read_and_one_of_damage_refused() -> None:
+    data = bytearray(ffmpeg(signal(96_000, channels=2, rate_hz=48_000), 48_000, "adts", "aac"))
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xf1"]
+    data[starts[20] + 7 : starts[21]] = b"\xff" * (starts[21] - starts[20] - 7)
+    assert len(decode_file(bytes(data))[0]) > 80_000
+    for start, end in itertools.pairwise(starts):
+        data[start + 7 : end] = b"\xff" * (end - start - 7)
+    with pytest.raises(CorruptAudio):
+        decode_file(bytes(data))
+
+
+def test_wrong_headers_write_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    """The libraries report on stderr what nobody reads there: every problem becomes an error of ours instead."""
+    for data in (
+        wav(b"")[:20],
+        sndfile(STEREO, 48_000, "AIFF", "PCM_16")[:40] + b"\xff" * 40,
+        b"\xff\xfb" + bytes(900),
+        b"ID3" + b"\x7f" * 90,
+    ):
+        with contextlib.suppress(AudioError):
+            decode_file(data)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("data", [ogg_opus(STEREO), webm_opus(STEREO), flac(signal(9_000)), wav(linear16(signal(9_000)))])
@@ -124,6 +154,17 @@ def test_files_beyond_what_makes_sense_are_refused(data: bytes, field: str) -> N
     with pytest.raises(UnsupportedAudio) as refused:
         decode_file(data)
     assert refused.value.field == field
+
+
+def test_eight_planar_channels_are_read_and_more_refused_before_they_are_touched() -> None:
+    """PyAV reads past the end of frames with more than seven planes."""
+    eight = signal(48_000, channels=8, rate_hz=48_000)
+    frames, _ = decode_file(ffmpeg(eight, 48_000, "matroska", "pcm_f32le"))
+    assert same(frames, eight)
+    assert decode_file(ffmpeg(eight, 48_000, "adts", "aac"))[0].shape[1] == 8
+    planar = av.AudioFrame(format="fltp", layout="16 channels", samples=1024)
+    with pytest.raises(UnsupportedAudio, match="16 channels"):
+        frames_of(planar)
 
 
 def test_samples_that_are_not_finite_are_refused_in_files_too() -> None:

@@ -55,7 +55,7 @@ def base(base_files: ModelFiles) -> WhisperEngine:
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], Samples]:
     """Samples at 16 kHz of a clip such as "en/hello_world"."""
-    folder = Path(str(files("pytest_audioeval"))) / "samples" / "audio"
+    folder = Path(str(files("pytest_audioeval") / "samples" / "audio"))
 
     def load(name: str) -> Samples:
         samples, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")

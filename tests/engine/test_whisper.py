@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ Clip = Callable[[str], Samples]
 GREEDY = DecodeOptions(beam_size=1)
 BEAM = DecodeOptions(beam_size=5)
 FOX = "the quick brown fox jumps over the lazy dog"
+
+
+def with_options(engine: WhisperEngine, **options: Any) -> WhisperEngine:
+    """The same loaded model in an engine of other options."""
+    files = ModelFiles(engine.release.model, Path(), engine.release.weights_sha256)
+    return WhisperEngine(files, replace(engine.options, **options), engine._network, engine.cost)
 
 
 def plain(text: str) -> str:
@@ -52,11 +59,11 @@ def test_only_the_audio_and_its_margin_are_encoded(tiny_en: WhisperEngine, clip:
     decoding = tiny_en.decode(normalized(samples), GREEDY)
     assert decoding.frames == pytest.approx(len(samples) / 160 + 80, abs=2)
     assert names(decoding) == ["features", "encode", "decode"]
-    assert all(a.end_s <= b.start_s for a, b in zip(decoding.spans, decoding.spans[1:], strict=False))
+    assert all(a.end_s <= b.start_s for a, b in pairwise(decoding.spans))
 
 
-def test_the_text_is_that_of_the_full_context(tiny_en: WhisperEngine, tiny_files: ModelFiles, clip: Clip) -> None:
-    full = WhisperEngine.load(tiny_files, EngineOptions(full_context=True, workers=1))
+def test_the_text_is_that_of_the_full_context(tiny_en: WhisperEngine, clip: Clip) -> None:
+    full = with_options(tiny_en, full_context=True)
     for name in ("en/counting", "en/hello_world", "en/quick_brown_fox"):
         whole = full.decode(normalized(clip(name)), GREEDY)
         assert whole.frames == 3000
@@ -71,7 +78,7 @@ def test_words_have_times_in_the_stream_and_confidences(tiny_en: WhisperEngine, 
     assert " ".join(word.text for word in words) == decoding.hypothesis.text
     assert names(decoding) == ["features", "encode", "decode", "align"]
     assert all(start <= word.start_sample < word.end_sample <= start + len(samples) for word in words)
-    assert all(a.start_sample <= b.start_sample and a.end_sample <= b.end_sample for a, b in zip(words, words[1:], strict=False))
+    assert all(a.start_sample <= b.start_sample and a.end_sample <= b.end_sample for a, b in pairwise(words))
     assert all(0 < word.confidence <= 1 for word in words)
 
 
@@ -103,8 +110,8 @@ def test_a_beam_of_one_has_one_alternative(tiny_en: WhisperEngine, clip: Clip) -
     assert len(hypothesis.alternatives) == 1
 
 
-def test_a_larger_beam_than_the_engine_has_is_lowered_to_it(tiny_files: ModelFiles, clip: Clip) -> None:
-    engine = WhisperEngine.load(tiny_files, EngineOptions(workers=1, beam_size=2))
+def test_a_larger_beam_than_the_engine_has_is_lowered_to_it(tiny_en: WhisperEngine, clip: Clip) -> None:
+    engine = with_options(tiny_en, beam_size=2)
     assert engine.decode(normalized(clip("en/hello_world")), replace(BEAM, beam_size=8)).beam_size == 2
 
 
@@ -153,7 +160,7 @@ def test_another_rate_is_refused(tiny_en: WhisperEngine, clip: Clip) -> None:
 
 def test_a_language_the_model_does_not_speak_is_refused(tiny_en: WhisperEngine, clip: Clip) -> None:
     assert tiny_en.languages == ("en",)
-    with pytest.raises(EngineFailed, match="'de' is not spoken by tiny.en; accepted: auto, en"):
+    with pytest.raises(EngineFailed, match=r"'de' is not spoken by tiny\.en; accepted: auto, en"):
         tiny_en.decode(normalized(clip("en/hello_world")), replace(GREEDY, language="de"))
 
 

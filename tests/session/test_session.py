@@ -1,5 +1,7 @@
 """The session as lists of inputs and expected events. Times in ms of audio."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -160,7 +162,7 @@ def test_partials_are_asked_for_as_speech_grows_one_at_a_time() -> None:
 def test_a_partial_still_out_when_its_segment_closes_is_forgotten() -> None:
     script = Script(interim_results=True)
     script.hear(speech(520))
-    assert script.hear(silence(600)) == ["forget 1", "speech to 520", "want final 2 of segment 0: 0..770"] or script.events
+    assert script.hear(silence(600)) == ["speech to 520", "forget 1", "want final 2 of segment 0: 0..770"]
     assert script.answer(1, "too late") == []
 
 
@@ -194,7 +196,7 @@ def test_a_given_up_partial_makes_room_for_the_next() -> None:
     script = Script(interim_results=True)
     script.hear(speech(520))
     script.session.give_up_partial(1)
-    assert script.hear(speech(400)) == ["want partial 2 of segment 0: 0..920"] or script.windows()[-1].job == 2
+    assert script.hear(speech(400)) == ["want partial 2 of segment 0: 0..800"]
 
 
 def test_clipping_is_reported_with_the_window() -> None:
@@ -244,7 +246,7 @@ def test_windows_never_overlap_and_cover_all_confirmed_speech(pieces: list[tuple
     script.hear(*audio)
     script.close()
     windows = [wanted.window for wanted in script.windows()]
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         assert before.end_sample <= after.start_sample
     covered = np.zeros(sum(map(len, audio)), bool)
     for window in windows:
@@ -272,4 +274,4 @@ def test_answers_nobody_asked_for_are_ignored() -> None:
 )
 def test_options_out_of_range_are_refused_by_name(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SessionOptions(**options)
+        SessionOptions(**options)  # type: ignore[arg-type]
