@@ -108,9 +108,10 @@ def _decode_opus_as(wire: WireFormat) -> Callable[[Handoff], None]:
     def decode(handoff: Handoff) -> None:
         try:
             with av.open(handoff, "r", format=container_format, options=_FFMPEG_OPTIONS, metadata_errors="replace") as container:
-                if not container.streams.audio or container.streams.audio[0].codec_context.name != "opus":
+                stream = next(iter(container.streams.audio), None)
+                # There is no codec context for a codec that this build of FFmpeg does not have.
+                if stream is None or stream.codec_context is None or stream.codec_context.name != "opus":
                     raise UnsupportedAudio("encoding", f"{name} without an Opus track first; only Opus is accepted in it")
-                stream = container.streams.audio[0]
                 rate_hz, channels = stream.codec_context.sample_rate, stream.codec_context.channels
                 wire.check_header(rate_hz, channels)
                 handoff.announce(rate_hz, channels)

@@ -14,8 +14,10 @@ from audio_norm.pcm import INT16_SCALE, Frames, Samples
 from audio_norm.window import Rejection, Span
 
 _SNR_FRAME_SAMPLES = 320
-_SNR_GUARD_SAMPLES = 1_600
-"""Nearer than 100 ms to speech is neither speech nor noise: a word fades out there."""
+_SNR_GUARD_BEFORE_SAMPLES = 6_400
+_SNR_GUARD_AFTER_SAMPLES = 1_600
+"""So near to speech is neither speech nor noise: detectors hear it late, and a word fades out."""
+_SNR_LEAST_REST_SAMPLES = 1_600
 _QUANTISATION_POWER = 1.0 / (12.0 * INT16_SCALE**2)
 """Noise of rounding to 16 bits, -101 dBFS: no recording is quieter, so digital silence gives a finite ratio."""
 _BANDWIDTH_DROP_DB = 60.0
@@ -37,7 +39,8 @@ class Inspection:
     peak_after_dbtp: float | None
     gain_db: float
     snr_db: float | None
-    """Power of speech (less the noise) over the median power of the rest; None without speech or without 100 ms of rest."""
+    """Power of speech (less the noise) over the median power of the rest; None without speech, without 100 ms of rest, or when the rest
+    is as loud as the speech."""
     speech_ratio: float
     """Share of the duration that is speech."""
     silence_cut_s: float
@@ -77,20 +80,20 @@ def snr_db(samples: Samples, speech: tuple[Span, ...]) -> float | None:
     """Signal-to-noise ratio of 16 kHz audio whose speech is known; see Inspection."""
     frames = len(samples) // _SNR_FRAME_SAMPLES
     power = np.square(samples[: frames * _SNR_FRAME_SAMPLES], dtype=np.float64).reshape(frames, _SNR_FRAME_SAMPLES).mean(axis=1)
-    in_speech = _frames_touching(speech, frames, 0)
-    at_rest = ~_frames_touching(speech, frames, _SNR_GUARD_SAMPLES)
-    if not in_speech.any() or np.count_nonzero(at_rest) * _SNR_FRAME_SAMPLES < _SNR_GUARD_SAMPLES:
+    in_speech = _frames_touching(speech, frames, 0, 0)
+    at_rest = ~_frames_touching(speech, frames, _SNR_GUARD_BEFORE_SAMPLES, _SNR_GUARD_AFTER_SAMPLES)
+    if not in_speech.any() or np.count_nonzero(at_rest) * _SNR_FRAME_SAMPLES < _SNR_LEAST_REST_SAMPLES:
         return None
     noise = max(float(np.median(power[at_rest])), _QUANTISATION_POWER)
-    signal = max(float(power[in_speech].mean()) - noise, _QUANTISATION_POWER)
-    return 10.0 * math.log10(signal / noise)
+    signal = float(power[in_speech].mean()) - noise
+    return 10.0 * math.log10(signal / noise) if signal > 0.0 else None
 
 
-def _frames_touching(spans: tuple[Span, ...], frames: int, guard_samples: int) -> NDArray[np.bool_]:
+def _frames_touching(spans: tuple[Span, ...], frames: int, before_samples: int, after_samples: int) -> NDArray[np.bool_]:
     touching = np.zeros(frames, np.bool_)
     for span in spans:
-        first = max(span.start_sample - guard_samples, 0) // _SNR_FRAME_SAMPLES
-        last = -(-(span.end_sample + guard_samples) // _SNR_FRAME_SAMPLES)
+        first = max(span.start_sample - before_samples, 0) // _SNR_FRAME_SAMPLES
+        last = -(-(span.end_sample + after_samples) // _SNR_FRAME_SAMPLES)
         touching[first:last] = True
     return touching
 

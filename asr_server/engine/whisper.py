@@ -6,22 +6,22 @@ appends a silence anchor (`anchor`), and watches for text that was not said (`gu
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from asr_server.engine import guard
 from asr_server.engine.anchor import SILENCE_LEVEL, SilenceAnchor
 from asr_server.engine.calibrate import calibrate
 from asr_server.engine.cost import CostModel
-from asr_server.engine.engine import DecodeOptions, Decoding, Guard, Release
+from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.engine.options import EngineOptions
 from asr_server.engine.placing import FRAME_SAMPLES, RATE_HZ, STATE_SAMPLES, PlacedWord, place, to_word
+from asr_server.engine.reading import MAX_TOKENS, Encoded, Reader, Reading, Task
 from asr_server.engine.spans import SpanClock
-from asr_server.engine.tokens import Tokens, TokenWord
+from asr_server.engine.tokens import Tokens
 from asr_server.engine.weights import ModelFiles
 from asr_server.errors import EngineFailed, SetupError
 from asr_server.transcript import Alternative, Hypothesis
@@ -31,55 +31,7 @@ __all__ = ["MAX_AUDIO_S", "EngineOptions", "WhisperEngine"]
 
 WINDOW_SAMPLES = 30 * RATE_HZ  # what Whisper was trained on, and the most the encoder takes
 MAX_AUDIO_S = 29.0  # leaves room for the longest margin
-TEXT_POSITIONS = 448
-MAX_TOKENS = TEXT_POSITIONS // 2  # CTranslate2 generates no more than half, the other half is for a prompt
-MIN_ADDED_LOG_PROBABILITY = -1.0  # mean a token of what follows when reading goes on; missed speech had -0.5
 _FOREIGN = (RuntimeError, ValueError, MemoryError)  # what the exceptions of C++ become
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    """Encoder output of `samples`, anchor included; `frames` were encoded."""
-
-    states: StorageView
-    frames: int
-    samples: Samples
-
-    @property
-    def audio_s(self) -> float:
-        return len(self.samples) / RATE_HZ
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A text the decoder produced. `log_probability` is the mean over its tokens and the end of text."""
-
-    tokens: list[int]
-    words: tuple[TokenWord, ...]
-    log_probability: float
-    placed: tuple[PlacedWord, ...] | None = None
-    """Where its words are, once somebody had to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    language: str
-    beam_size: int
-    max_alternatives: int = 1
-    phrases: tuple[str, ...] = ()
-    begun: tuple[int, ...] = ()
-    """Tokens the text begins with; reading goes on from there, by one token at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was made of one encoding: readings that passed the guard, best first."""
-
-    readings: tuple[_Reading, ...]
-    no_speech_probability: float
-    guard: Guard = ""
-    runs_on: bool = False
-    """The best one did not stop, and there is no telling where it should have."""
 
 
 class _Network:
@@ -93,7 +45,7 @@ class _Network:
         silence = np.full((1, model.n_mels, WINDOW_SAMPLES // FRAME_SAMPLES), SILENCE_LEVEL, np.float32)
         self._anchor = SilenceAnchor(np.array(model.encode(StorageView.from_array(silence), to_cpu=True)), anchor_states)
 
-    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> _Encoded:
+    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> Encoded:
         """Of the samples and a margin of silence after them, 30 s in all at most."""
         length = min(math.ceil((len(samples) + margin_samples) / STATE_SAMPLES) * STATE_SAMPLES, WINDOW_SAMPLES)
         with clock.span("features"):
@@ -102,13 +54,13 @@ class _Network:
             features = np.ascontiguousarray(self._mel(padded, padding=0)[None])
         with clock.span("encode"):
             states = self._anchor.append(np.array(self._model.encode(StorageView.from_array(features), to_cpu=True)))
-        return _Encoded(StorageView.from_array(states), features.shape[2], samples)
+        return Encoded(StorageView.from_array(states), features.shape[2], samples)
 
-    def detect(self, encoded: _Encoded) -> list[tuple[str, float]]:
+    def detect(self, encoded: Encoded) -> list[tuple[str, float]]:
         """All languages with their probabilities."""
         return [(token.strip("<|>"), probability) for token, probability in self._model.detect_language(encoded.states)[0]]
 
-    def generate(self, encoded: _Encoded, task: _Task, limit: int, suppress: Sequence[int] = ()) -> tuple[list[_Reading], float]:
+    def generate(self, encoded: Encoded, task: Task, limit: int, suppress: Sequence[int] = ()) -> tuple[list[Reading], float]:
         """Readings of at most `limit` tokens, best first, and the probability of no speech. `suppress`: tokens not to be generated."""
         prompt = self.tokens.prompt(task.language, task.phrases)
         result = self._model.generate(
@@ -117,19 +69,19 @@ class _Network:
             beam_size=task.beam_size,
             num_hypotheses=max(1, min(task.max_alternatives, task.beam_size)),
             # CTranslate2 stops after the lesser of half of this and of this without the prompt.
-            max_length=min(max(2 * limit, limit + len(prompt)), TEXT_POSITIONS),
+            max_length=min(max(2 * limit, limit + len(prompt)), 2 * MAX_TOKENS),
             suppress_tokens=[-1, *suppress],
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         readings = [
             # Its score is the sum of log probabilities, that of the end included, by the number of tokens without the end.
-            _Reading(tokens, self.tokens.words(tokens, task.language), score * len(tokens) / (len(tokens) + 1))
+            Reading(tokens, self.tokens.words(tokens, task.language), score * len(tokens) / (len(tokens) + 1))
             for tokens, score in zip(result.sequences_ids, result.scores, strict=True)
         ]
         return readings, float(result.no_speech_prob)
 
-    def place(self, encoded: _Encoded, reading: _Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
+    def place(self, encoded: Encoded, reading: Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
         """Where the words of a reading are."""
         if not reading.tokens:
             return ()
@@ -143,7 +95,7 @@ class _Rehearsal:
 
     def __init__(self, network: _Network) -> None:
         self._network = network
-        self._task = _Task(network.languages[0], beam_size=1)
+        self._task = Task(network.languages[0], beam_size=1)
         self._noise = np.random.default_rng(0).normal(0, 0.01, WINDOW_SAMPLES).astype(np.float32)
 
     def warm_up(self, beam_size: int) -> None:
@@ -153,15 +105,15 @@ class _Rehearsal:
             self.force_tokens(encoded, 2, size)
         self.align_tokens(encoded, 2)
 
-    def encode_frames(self, frames: int) -> _Encoded:
+    def encode_frames(self, frames: int) -> Encoded:
         return self._network.encode(self._noise[: frames * FRAME_SAMPLES], 0, SpanClock())
 
-    def force_tokens(self, encoded: _Encoded, tokens: int, beam_size: int) -> None:
+    def force_tokens(self, encoded: Encoded, tokens: int, beam_size: int) -> None:
         self._network.generate(encoded, replace(self._task, beam_size=beam_size), tokens, suppress=[self._network.tokens.end])
 
-    def align_tokens(self, encoded: _Encoded, tokens: int) -> None:
+    def align_tokens(self, encoded: Encoded, tokens: int) -> None:
         text = list(range(1000, 1000 + tokens))  # any will do
-        self._network.place(encoded, _Reading(text, (), 0.0), self._task.language, SpanClock())
+        self._network.place(encoded, Reading(text, (), 0.0), self._task.language, SpanClock())
 
 
 class WhisperEngine:
@@ -171,6 +123,7 @@ class WhisperEngine:
         """Use `load`."""
         self._options = options
         self._network = network
+        self._reader = Reader(network, options.no_speech)
         self._languages = network.languages
         self._release = Release(files.name, files.sha256, options.described())
         self._cost = cost
@@ -234,13 +187,13 @@ class WhisperEngine:
             audio.samples, full if self._options.full_context else self._options.margin_ms * RATE_HZ // 1000, clock
         )
         language, language_probability = self._language(encoded, options.language, clock)
-        task = _Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, options.phrases)
-        read = self._read(encoded, task, clock)
+        task = Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, options.phrases)
+        read = self._reader.read(encoded, task, clock)
         if read.runs_on and not self._options.full_context:
             encoded = self._network.encode(audio.samples, full, clock)
-            read = replace(self._read(encoded, task, clock), guard="redecoded")
+            read = replace(self._reader.read(encoded, task, clock), guard="redecoded")
         best = read.readings[0]
-        rejected = self._is_no_speech(best, read.no_speech_probability, encoded.audio_s)
+        rejected = self._reader.is_no_speech(best, read.no_speech_probability, encoded.audio_s)
         placed: tuple[PlacedWord, ...] = ()
         if options.word_times and not rejected:
             placed = best.placed or self._network.place(encoded, best, language, clock)
@@ -254,7 +207,7 @@ class WhisperEngine:
         )
         return Decoding(hypothesis, clock.spans, encoded.frames, len(best.tokens), task.beam_size, read.guard)
 
-    def _language(self, encoded: _Encoded, wanted: str, clock: SpanClock) -> tuple[str, float]:
+    def _language(self, encoded: Encoded, wanted: str, clock: SpanClock) -> tuple[str, float]:
         """The language to transcribe and its probability among those it was chosen from."""
         if wanted != "auto":
             return wanted, 1.0
@@ -266,50 +219,7 @@ class WhisperEngine:
         language, probability = max(among, key=lambda one: one[1])
         return language, probability / sum(one[1] for one in among)
 
-    def _read(self, encoded: _Encoded, task: _Task, clock: SpanClock) -> _Read:
-        """Decode, then see that the best text is what was said; other readings that look run away are left out."""
-        limit = min(guard.token_limit(encoded.audio_s, task.language), MAX_TOKENS)
-        with clock.span("decode"):
-            (best, *others), no_speech_probability = self._network.generate(encoded, task, limit)
-        others = [reading for reading in others if not _is_suspicious(reading, limit)]
-        if not _is_suspicious(best, limit):
-            if guard.may_stop_early(len(best.tokens), encoded.audio_s) and not self._is_no_speech(
-                best, no_speech_probability, encoded.audio_s
-            ):
-                best, verdict = self._read_on(encoded, best, task, limit, clock)
-                return _Read((best, *others), no_speech_probability, verdict)
-            return _Read((best, *others), no_speech_probability)
-        placed = self._network.place(encoded, best, task.language, clock)
-        broken_off = len(best.tokens) >= limit
-        whole = placed[:-1] if broken_off else placed  # the last word may have been cut in the middle
-        spoken = whole[: guard.words_spoken([word.heard for word in whole], encoded.audio_s, broken_off=broken_off)]
-        if len(spoken) < len(whole):
-            return _Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
-        return _Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
-
-    def _read_on(self, encoded: _Encoded, best: _Reading, task: _Task, limit: int, clock: SpanClock) -> tuple[_Reading, Guard]:
-        """If `best` stops where others go on speaking, the same and what follows; else as it is."""
-        placed = self._network.place(encoded, best, task.language, clock)
-        if not guard.is_unread([word.heard for word in placed], encoded.samples, RATE_HZ):
-            return replace(best, placed=placed), ""
-        with clock.span("decode"):
-            (longer, *_), _ = self._network.generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
-        replaced = self._network.place(encoded, longer, task.language, clock)
-        spoken = replaced[: guard.words_spoken([word.heard for word in replaced], encoded.audio_s, broken_off=len(longer.tokens) >= limit)]
-        added = _shortened(longer, spoken[len(placed) :])
-        if len(spoken) <= len(placed) or added.log_probability < MIN_ADDED_LOG_PROBABILITY:
-            return replace(best, placed=placed), ""
-        return _shortened(longer, spoken), "continued"
-
-    def _is_no_speech(self, reading: _Reading, no_speech_probability: float, audio_s: float) -> bool:
-        return self._options.no_speech.rejects(
-            no_speech_probability=no_speech_probability,
-            log_probability=reading.log_probability,
-            tokens=len(reading.tokens),
-            audio_s=audio_s,
-        )
-
-    def _alternatives(self, readings: Sequence[_Reading]) -> tuple[Alternative, ...]:
+    def _alternatives(self, readings: Sequence[Reading]) -> tuple[Alternative, ...]:
         """The different texts, best first."""
         found: dict[str, Alternative] = {}
         for reading in readings:
@@ -317,14 +227,3 @@ class WhisperEngine:
             if text and text not in found:
                 found[text] = Alternative(text, math.exp(min(reading.log_probability, 0.0)))
         return tuple(found.values())
-
-
-def _is_suspicious(reading: _Reading, limit: int) -> bool:
-    return guard.is_suspicious([word.text for word in reading.words], len(reading.tokens), limit)
-
-
-def _shortened(reading: _Reading, spoken: tuple[PlacedWord, ...]) -> _Reading:
-    """Some words of a reading, as sure as the alignment was of them."""
-    tokens = [token for word in spoken for token in reading.tokens[word.word.first_token : word.word.end_token]]
-    log_probability = sum(word.log_probability for word in spoken) / max(len(tokens), 1)
-    return _Reading(tokens, tuple(word.word for word in spoken), log_probability, spoken)

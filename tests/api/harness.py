@@ -16,6 +16,7 @@ from asr_server.api.limits import Limits
 from asr_server.api.opening import MAX_MESSAGE_BYTES
 from asr_server.api.service import SpeechService
 from asr_server.api.status import status_of
+from asr_server.api.true_status import TrueStatus
 from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions, Engine
@@ -137,13 +138,16 @@ class Answer:
 async def converse(stub: asr_pb2_grpc.SpeechStub, requests: Iterable[Request], *, timeout_s: float = 30) -> Answer:
     """Send all, half-close, take everything, with the status the call ended with."""
     call = stub.StreamingRecognize(iter_async(requests), timeout=timeout_s)
+    true_status = TrueStatus(call)
     responses: list[Response] = []
     try:
         async for response in call:
             responses.append(response)  # noqa: PERF401 - what came before an error counts
-    except grpc.aio.AioRpcError as error:
-        return refused(error, responses)
-    return Answer(responses, await call.code(), "", {})
+    except grpc.aio.AioRpcError as seen:
+        error = await true_status.of(seen)
+        if error is not None:
+            return refused(error, responses)
+    return Answer(responses, grpc.StatusCode.OK, "", {})
 
 
 async def iter_async(requests: Iterable[Request]) -> AsyncIterator[Request]:

@@ -145,6 +145,12 @@ def test_another_codec_in_the_container_is_refused(data: bytes) -> None:
     assert refused.value.field == "encoding"
 
 
+def test_a_codec_that_is_not_known_at_all_is_refused() -> None:
+    data = STREAMS[Encoding.WEBM_OPUS].replace(b"A_OPUS", b"A_NEWS")
+    with pytest.raises(UnsupportedAudio, match="only Opus"):
+        decode_all(open_decoder(WireFormat(None)), [data])
+
+
 def test_damaged_flac_is_corrupt_and_stays_so() -> None:
     data = bytearray(STREAMS[Encoding.FLAC])
     data[20_000:20_100] = b"\x55" * 100

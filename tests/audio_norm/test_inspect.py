@@ -27,6 +27,10 @@ def test_without_speech_or_without_rest_there_is_no_ratio(speech_spans: tuple[Sp
     assert snr_db(noise(1.0), speech_spans) is None
 
 
+def test_where_the_rest_is_louder_than_the_speech_there_is_no_ratio() -> None:
+    assert snr_db(np.concatenate([noise(1.0, rms=0.1), noise(1.0, rms=0.01)]), (Span(24_000, 32_000),)) is None
+
+
 @pytest.mark.parametrize("edge_hz", [1_700, 3_400, 6_000])
 def test_the_bandwidth_is_that_of_the_filter(edge_hz: int) -> None:
     low = sosfiltfilt(butter(12, edge_hz, fs=RATE_HZ, output="sos"), noise(3.0, rms=0.1)).astype(np.float32)

@@ -23,6 +23,16 @@ def test_silero_hears_no_speech_in_steady_noise() -> None:
     assert max(probabilities(SileroVad(), noise(3.0, rms=0.05))) < 0.35
 
 
+def test_a_new_silero_is_like_one_that_has_heard_half_a_second_of_silence() -> None:
+    """So speech that begins with the first sample is heard at once."""
+    begun = speech("quick_brown_fox")[8_000:]
+    waited = SileroVad()
+    probabilities(waited, np.zeros(16 * waited.frame_samples, np.float32))
+    at_once = probabilities(SileroVad(), begun)
+    assert at_once[0] > 0.8
+    assert at_once == pytest.approx(probabilities(waited, begun), abs=0.1)
+
+
 def test_webrtc_says_only_yes_or_no() -> None:
     assert set(probabilities(WebRtcVad(), speech())) <= {0.0, 1.0}
 
