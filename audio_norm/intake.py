@@ -70,8 +70,9 @@ class Intake:
             return np.empty(0, np.int64)
         # Source frame i covers the samples from i * to / from up to the next one's; going down, several share a sample.
         firsts = numbers * self._to_hz // self._from_hz
-        lasts = np.maximum((numbers + 1) * self._to_hz // self._from_hz, firsts + 1)
-        positions = np.unique(np.concatenate([np.arange(first, last) for first, last in zip(firsts, lasts, strict=True)]))
+        covered = np.maximum((numbers + 1) * self._to_hz // self._from_hz - firsts, 1)
+        starts_in_run = np.repeat(np.cumsum(covered) - covered, covered)
+        positions = np.unique(np.repeat(firsts, covered) + np.arange(covered.sum()) - starts_in_run)
         positions = positions[positions >= self._told_sample]
         if len(positions):
             self._told_sample = int(positions[-1]) + 1

@@ -129,7 +129,7 @@ class SpeechGate:
 class SilenceRule:
     """How much silence is kept."""
 
-    keep_before_ms: int = 400
+    keep_before_ms: int = 250
     keep_after_ms: int = 250
     longest_pause_ms: int = 1_000
     """Longer pauses between two spans of speech are cut in their middle to this length."""

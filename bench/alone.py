@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from asr_server.engine.engine import DecodeOptions, Engine
-from audio_norm import DataDefinition
-from bench.streams import Spoken
+from audio_norm import DataDefinition, Frames, SilenceRule
+from bench.streams import FinalSeen, Spoken
 from eval.audio import read_frames
 from eval.via import FasterWhisper, primary_tag
-
-AROUND_S = 0.3
-"""Audio cut around a segment; the data definition keeps of it what it would have kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,7 @@ def measure_floor(results: Sequence[Spoken], engine: Engine, definition: DataDef
     for spoken in results:
         frames, rate_hz = read_frames(spoken.part.clip)
         for final in spoken.finals:
-            cut = frames[max(round((final.start_s - AROUND_S) * rate_hz), 0) : round((final.end_s + AROUND_S) * rate_hz)]
-            normalized = definition.normalize(cut, rate_hz)
+            normalized = definition.normalize(_segment(frames, rate_hz, final, definition.silence), rate_hz)
             if normalized.rejected is None:
                 options = DecodeOptions(language=primary_tag(spoken.part.clip.language), beam_size=max(final.ledger.beam_size, 1))
                 floor_ms.append(_timed_ms(partial(engine.decode, normalized, options)))
@@ -50,6 +48,14 @@ def measure_baseline(results: Sequence[Spoken], baseline: FasterWhisper, measure
         baseline_ms.append(_timed_ms(partial(baseline.transcribe, samples, primary_tag(clip.language))))
         measured()
     return baseline_ms
+
+
+def _segment(frames: Frames, rate_hz: int, final: FinalSeen, kept: SilenceRule) -> Frames:
+    """A final's speech with as much around it as the data definition keeps; silence where the clip has ended by then."""
+    first = max(round((final.start_s - kept.keep_before_ms / 1000) * rate_hz), 0)
+    last = round((final.end_s + kept.keep_after_ms / 1000) * rate_hz)
+    cut = frames[first:last]
+    return np.pad(cut, ((0, last - first - len(cut)), (0, 0)))
 
 
 def _timed_ms(work: Callable[[], object]) -> float:

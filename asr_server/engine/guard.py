@@ -20,6 +20,9 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 MAX_SPOKEN_TOKENS_PER_S = 10.0
 """Nobody speaks faster. Fast English is 6; repeats that were not spoken measured 11 to 40."""
 
+LONE_WORD_S = 0.6
+"""A word that is said several times by itself, its pause included."""
+
 SPARSE_TOKENS_PER_S = 2.3
 """Half of all clips have 3.3, one in twenty fewer than this."""
 
@@ -34,33 +37,11 @@ _DENSE_TOKENS_PER_S = 25
 """In scripts that the tokenizer knows little of, it takes two or three tokens a letter."""
 _SPARE_TOKENS = 10
 _DENSE = frozenset(
-    {
-        "am",
-        "ar",
-        "as",
-        "bn",
-        "bo",
-        "el",
-        "fa",
-        "gu",
-        "he",
-        "hi",
-        "hy",
-        "ja",
-        "ka",
-        "km",
-        "kn",
-        "ko",
-        "lo",
-        "ml",
-        "mr",
-        "my",
-        "ne",
-        "pa",
-        "ps",
-    }
+    (
+        *("am", "ar", "as", "bn", "bo", "el", "fa", "gu", "he", "hi", "hy", "ja", "ka", "km", "kn", "ko"),
+        *("lo", "ml", "mr", "my", "ne", "pa", "ps", "sa", "sd", "si", "ta", "te", "th", "ur", "yi", "yue", "zh"),
+    )
 )
-_DENSE |= {"sa", "sd", "si", "ta", "te", "th", "ur", "yi", "yue", "zh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +99,11 @@ def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool
         squeezed = sum(_is_squeezed(said, audio_s) for said in repeats)
         if not squeezed:
             break
-        # What is left of a lone word said over and over has time enough to be true; it hardly ever is.
-        kept = end - repeat.unit * (repeat.times - 1 if repeat.unit == 1 else min(squeezed, repeat.times - 1))
+        true = max(repeat.times - squeezed, 1)
+        if repeat.unit == 1:
+            # What is left of a lone word said over and over always has time enough; there is only how often it can have been said.
+            true = min(true, max(1, int((audio_s - repeats[-1][0].start_s) / LONE_WORD_S)))
+        kept = end - repeat.unit * (repeat.times - true)
     return next((index for index, word in enumerate(words[:kept]) if word.start_s >= audio_s), kept)
 
 

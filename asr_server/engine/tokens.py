@@ -8,7 +8,13 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 MAX_HINT_TOKENS = 64
-"""Phrases that do not fit are left out. They are read in one pass, but that pass and every step after it take longer with each."""
+"""Phrases that do not fit any more are left out. They are read in one pass, but take room and time in every step after it."""
+
+# The hints stand where the text before this window would, and must not look like it: the model goes on from there and leaves out what it
+# takes for said. Phrases that were the beginning of what was said, base / tiny.en: WER 10.1 / 4.1 with this heading, 31.9 / 23.7 without.
+# Names among the phrases were then spelled right 13 / 11 times of 13 (5 without hints); ten phrases not said changed the WER of other
+# clips by 0.0 / +0.7.
+_HINTS = " Glossary: {}."
 
 _UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
 _OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
@@ -47,7 +53,7 @@ class Tokens:
         return [self._start, *((self.languages[language],) if self.languages else ()), *self._task]
 
     def prompt(self, language: str, phrases: Sequence[str] = ()) -> list[int]:
-        """All tokens before the text. `phrases` stand as text that came before, which makes the model spell alike."""
+        """All tokens before the text. `phrases` stand as text that came before: the model spells as it did there."""
         hints = self._hints(phrases)
         return [*([self._previous, *hints] if hints else []), *self.task(language), self._no_timestamps]
 
@@ -78,12 +84,14 @@ class Tokens:
         return runs
 
     def _hints(self, phrases: Sequence[str]) -> list[int]:
+        """The heading and as many phrases, from the first, as there is room for."""
         hints: list[int] = []
-        for phrase in phrases:
-            more = self._tokenizer.encode(f"{',' if hints else ''} {phrase.strip()}", add_special_tokens=False).ids
-            if len(hints) + len(more) > MAX_HINT_TOKENS:
+        for count in range(1, len(phrases) + 1):
+            text = _HINTS.format(", ".join(phrase.strip() for phrase in phrases[:count]))
+            longer = self._tokenizer.encode(text, add_special_tokens=False).ids
+            if len(longer) > MAX_HINT_TOKENS:
                 break
-            hints += more
+            hints = longer
         return hints
 
     def _decode(self, tokens: Sequence[int]) -> str:

@@ -206,8 +206,9 @@ class Session:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
         start, position = segment.window_start_sample, self._heard_sample
         cut = segment.best_cut(start + self._max_segment // 2, self._buffer.cut(start, position), start)
-        rest = segment.speech_after(cut)
-        yield from self._want_final(segment, segment.speech_before(cut), cut, position)
+        spoken, rest = segment.speech_before(cut), segment.speech_after(cut)
+        # Nobody waited in silence: the speaker has not stopped.
+        yield from self._want_final(segment, spoken, cut, position_sample=spoken[-1].end_sample)
         self._segment = None
         if rest:
             self._segment = OpenSegment(self._segments, rest[0].start_sample, cut)

@@ -10,13 +10,11 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from asr_server.api.clip import SAMPLE_BYTES, Clip, SentTimes, decode_clip, play
 from asr_server.errors import WrongCall
 from asr_server.transcribe.microphone import open_microphone
 from asr_server.transcribe.options import TranscribeOptions
-from audio_norm import AudioError, ChunkDecoder, Encoding, Frames, WireFormat, open_decoder, to_int16
+from audio_norm import AudioError, ChunkDecoder, Encoding, Frames, WireFormat, decode_bytes, open_decoder, to_int16
 
 CHUNK_MS = 20
 """What microphones send."""
@@ -82,9 +80,8 @@ def _to_clip(data: bytes, options: TranscribeOptions, name: str) -> Clip:
     try:
         if not options.encoding:
             return decode_clip(data)
-        with closing(open_decoder(_wire_format(options))) as decoder:
-            frames = np.concatenate([decoder.feed(data), decoder.flush()])
-            return Clip(_linear16(frames), decoder.rate_hz, decoder.channels)
+        frames, rate_hz = decode_bytes(data, _wire_format(options))
+        return Clip(_linear16(frames), rate_hz, frames.shape[1])
     except AudioError as error:
         raise WrongCall(f"{name} is not audio that can be read ({error}); {ACCEPTED}") from None
 

@@ -110,8 +110,8 @@ def page(answers: list[tuple[str, Answer]]) -> str:
     rows = [f"| {what} | {answer.code.name} | {_said(answer)} |" for what, answer in answers]
     head = (
         "# What a caller can get wrong\n\n"
-        "Each row was tried on a running server (tiny.en); a test tries them again and compares. After all of them the server had no session\n"
-        "left and recognised the next caller. Everything heard before a fault is recognised and delivered before the status.\n\n"
+        "Each row was tried on a running server (tiny.en); a test tries them again and compares. After all of them the server had no\n"
+        "session left and recognised the next caller. Everything heard before a fault is recognised and delivered before the status.\n\n"
         "| sent | status | message, and for a bad request each field |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"

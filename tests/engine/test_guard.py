@@ -1,8 +1,18 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_server.engine.guard import HeardWord, Repeat, is_suspicious, repeated_tail, token_limit, words_spoken
+from asr_server.engine.guard import (
+    HeardWord,
+    Repeat,
+    is_suspicious,
+    is_unread,
+    may_stop_early,
+    repeated_tail,
+    token_limit,
+    words_spoken,
+)
 
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "Four."]), max_size=14)
 
@@ -85,6 +95,12 @@ def test_one_digit_heard_seven_times_in_half_a_second_is_one() -> None:
     assert words_spoken(heard("7, 7, 7, 7, 7, 7, 7,", 0.0, 0.4), audio_s=0.4, broken_off=False) == 1
 
 
+@pytest.mark.parametrize(("audio_s", "kept"), [(1.0, 1), (1.6, 2), (2.0, 3)])
+def test_a_lone_word_said_over_and_over_is_kept_as_often_as_there_is_time_for(audio_s: float, kept: int) -> None:
+    words = heard("five five five", 0.0, audio_s) + heard("five five five five", audio_s, audio_s + 0.1)
+    assert words_spoken(words, audio_s, broken_off=False) == kept
+
+
 @given(WORDS, st.floats(0.1, 20.0), st.floats(0.1, 20.0), st.booleans())
 def test_the_guard_ends_and_keeps_a_beginning(texts: list[str], spread_s: float, audio_s: float, broken_off: bool) -> None:
     words = heard(" ".join(texts), 0.0, spread_s) if texts else []
@@ -103,3 +119,18 @@ def test_what_takes_its_time_is_never_cut(texts: list[str]) -> None:
 def test_a_repeated_tail_covers_no_more_than_the_text(texts: list[str]) -> None:
     repeat = repeated_tail(texts)
     assert repeat is None or repeat.unit * repeat.times + repeat.rest <= len(texts)
+
+
+def test_little_text_for_the_time_is_worth_a_look() -> None:
+    assert may_stop_early(tokens=8, audio_s=6.0)
+    assert not may_stop_early(tokens=20, audio_s=6.0)
+    assert not may_stop_early(tokens=1, audio_s=0.9)
+
+
+def test_speech_after_the_last_word_is_unread_and_silence_is_not() -> None:
+    words = heard("please call Stella", 0.0, 2.0)
+    speech = np.random.default_rng(0).normal(0, 0.1, 16_000 * 4).astype(np.float32)
+    assert is_unread(words, speech, 16_000)
+    assert not is_unread(words, speech[: int(2.9 * 16_000)], 16_000)
+    speech[2 * 16_000 :] *= 0.05
+    assert not is_unread(words, speech, 16_000)

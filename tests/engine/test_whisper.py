@@ -169,11 +169,21 @@ def test_auto_on_an_english_model_is_english(tiny_en: WhisperEngine, clip: Clip)
     assert (hypothesis.language, hypothesis.language_probability) == ("en", 1.0)
 
 
-def test_phrases_change_the_spelling(tiny_en: WhisperEngine, clip: Clip) -> None:
-    audio = normalized(clip("en/quick_brown_fox"))
-    hinted = tiny_en.decode(audio, replace(BEAM, phrases=("Browne Foxx",))).hypothesis.text
-    assert "Foxx" not in tiny_en.decode(audio, BEAM).hypothesis.text
-    assert "Foxx" in hinted
+@pytest.mark.parametrize(
+    ("name", "phrase", "spelled"),
+    [("hello_world", "HELLO WORLD", "HELLO WORLD"), ("counting", "one two three four", "One two three four five")],
+)
+def test_phrases_change_the_spelling(tiny_en: WhisperEngine, clip: Clip, name: str, phrase: str, spelled: str) -> None:
+    audio = normalized(clip(f"en/{name}"))
+    assert spelled not in tiny_en.decode(audio, BEAM).hypothesis.text
+    assert spelled in tiny_en.decode(audio, replace(BEAM, phrases=(phrase,))).hypothesis.text
+
+
+@pytest.mark.parametrize("phrase", ["1 2 3 4", "one two three", "One, two, three, four, five"])
+def test_a_phrase_that_is_the_beginning_of_what_is_said_is_not_taken_for_said(tiny_en: WhisperEngine, clip: Clip, phrase: str) -> None:
+    text = tiny_en.decode(normalized(clip("en/counting")), replace(BEAM, phrases=(phrase,))).hypothesis.text.lower()
+    assert re.match("one|1", text)
+    assert re.search(r"(nine|9)\W+(ten|10)\W*$", text)
 
 
 def test_phrases_that_are_not_said_are_not_heard(tiny_en: WhisperEngine, clip: Clip) -> None:
@@ -186,6 +196,40 @@ def test_decoding_from_several_threads_gives_the_same_as_from_one(tiny_en: Whisp
     alone = [tiny_en.decode(one, GREEDY).hypothesis for one in audio[:3]] * 4
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(lambda one: tiny_en.decode(one, GREEDY).hypothesis, audio)) == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "said"),
+    [
+        ("en/quick_brown_fox", "en", "lazy dog"),
+        ("pt/pangrama", "pt", "raposa"),
+        ("fr/pangrama", "fr", "whisky"),
+        ("zh/nihao_shijie", "zh", "\u4f60\u597d"),
+    ],
+)
+def test_auto_finds_the_language(base: WhisperEngine, clip: Clip, name: str, language: str, said: str) -> None:
+    decoding = base.decode(normalized(clip(name)), replace(GREEDY, language="auto", word_times=True))
+    assert decoding.hypothesis.language == language
+    assert 0.5 < decoding.hypothesis.language_probability <= 1
+    assert said in decoding.hypothesis.text
+    assert names(decoding)[:4] == ["features", "encode", "language", "decode"]
+    assert "".join(word.text for word in decoding.hypothesis.words) == decoding.hypothesis.text.replace(" ", "")
+
+
+def test_the_language_asked_for_is_transcribed(base: WhisperEngine, clip: Clip) -> None:
+    hypothesis = base.decode(normalized(clip("fr/pangrama")), replace(BEAM, language="fr")).hypothesis
+    assert (hypothesis.language, hypothesis.language_probability) == ("fr", 1.0)
+    assert hypothesis.text.startswith("Portez ce vieux whisky")
+
+
+def test_auto_chooses_among_the_languages_it_was_given(base: WhisperEngine, clip: Clip) -> None:
+    engine = with_options(base, auto_languages=("de", "zh"))
+    assert engine.decode(normalized(clip("fr/comptage")), replace(GREEDY, language="auto")).hypothesis.language == "de"
+
+
+def test_base_speaks_many_languages(base: WhisperEngine) -> None:
+    assert {"en", "de", "fr", "zh", "ja"} <= set(base.languages)
+    assert len(base.languages) == 99
 
 
 def test_the_release_names_model_weights_and_options(tiny_en: WhisperEngine) -> None:
