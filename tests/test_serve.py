@@ -42,7 +42,8 @@ async def serve(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def refusal(*arguments: str) -> tuple[int, str]:
     """Exit code and the last line on stderr of a server that does not start."""
     async with serve(*arguments) as process:
-        out, err = await process.communicate()
+        async with asyncio.timeout(120):
+            out, err = await process.communicate()
         assert out == b""
         assert b"Traceback" not in err
         assert process.returncode is not None
@@ -101,7 +102,7 @@ async def test_a_model_that_is_nowhere_is_one_clear_line() -> None:
 
 async def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cached copy with one byte changed."""
-    cached = tmp_path / "tiny.en"
+    cached = tmp_path / "models" / "tiny.en"
     shutil.copytree(resolve("tiny.en").path, cached)
     weights = cached / "model.bin"
     content = bytearray(weights.read_bytes())

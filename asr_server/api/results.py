@@ -33,7 +33,7 @@ class LedgerView:
     """What the cost model expected of the `asr` slice."""
     beam_size: int = 1
     guard: str = ""
-    """How the runaway guard acted: "", "cut" or "redecoded"."""
+    """How the runaway guard acted: "", "cut", "continued" or "redecoded"."""
     audio_ms: float = 0.0
     """Audio the engine was given."""
 

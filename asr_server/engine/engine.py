@@ -9,7 +9,8 @@ from asr_server.transcript import Hypothesis
 from audio_norm import Normalized
 
 Guard = Literal["", "cut", "continued", "redecoded"]
-"""What became of a text that did not look like what was said: loops removed, read on after it had stopped early, decoded with full context."""
+"""What was done about a text that did not look like what was said: loops removed, read on where it stopped early, decoded with full
+context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class EngineOptions:
     beam_size: int = 5
     """Largest beam; a request for more gets this one."""
     margin_ms: int = 800
-    """Silence encoded after the speech."""
+    """Silence encoded after the speech. tiny.en greedy, 81 clips: WER 8.4 with 640, 7.9 with 800, 8.1 with 1000; full context 7.8."""
     anchor_states: int = 100
     """Encoder states of silence appended after the margin; 0 for none."""
     full_context: bool = False

@@ -33,7 +33,7 @@ def flags(ledger: LedgerView) -> list[str]:
     if ledger.degraded:
         found.append(f"degraded: {', '.join(ledger.degraded)}")
     if ledger.guard:
-        found.append(f"repetition {ledger.guard}")
+        found.append(f"guard: {ledger.guard}")
     return found
 
 
