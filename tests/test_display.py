@@ -152,7 +152,7 @@ def test_each_slice_has_its_own_colour() -> None:
 
 def test_what_was_given_up_is_said() -> None:
     assert ledger_text(replace(LEDGER, degraded=("beam", "words"))).endswith("post 1; degraded: beam, words")
-    assert ledger_text(replace(LEDGER, guard="cut")).endswith("; repetition cut")
+    assert ledger_text(replace(LEDGER, guard="cut")).endswith("; guard: cut")
 
 
 def test_a_ledger_without_slices_or_budget_is_shown_all_the_same() -> None:
