@@ -1,8 +1,9 @@
-"""`python -m eval run|noise`. Exit codes: 0 good, 1 clips failed, 2 the call was wrong."""
+"""`python -m eval run|noise|tail`. Exit codes: 0 good, 1 clips failed, 2 the call was wrong."""
 
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from asr_server.errors import WrongCall
-from eval import noise
-from eval.console import FAILED, GOOD, check_writable, progress, run_app, write_json
+from eval import noise, tail
+from eval.console import FAILED, GOOD, check_writable, progress, read_result, run_app, write_json
 from eval.manifest import Clip, read_manifest
 from eval.recognisers import System
 from eval.run import NOT_HEADLINE, Scored, Unscored, hear_all, report, select
@@ -86,6 +87,25 @@ def noise_command(
     )
     Console().print(line.format_map(result))
     return closing(outcomes)
+
+
+@app.command("tail")
+def tail_command(
+    tested: Annotated[Path, typer.Argument(help="JSON of a run, say --via server.")],
+    against: Annotated[Path, typer.Argument(help="JSON of the run to hold it against, say --via engine on the whole clips.")],
+    *,
+    json: Annotated[Path | None, typer.Option("--json", help="Where the clips that lost words go.")] = None,
+) -> int:
+    """Clips that miss more words at their end in TESTED than in AGAINST. Exit code 1 when there are any."""
+    compared, lost = tail.compare(read_result(tested), read_result(against))
+    if json is not None:
+        write_json(json, {"clips": compared, "lost": [asdict(one) for one in lost]})
+    for one in lost:
+        Console(soft_wrap=True, markup=False).print(
+            f"{one.clip}: {one.missing} missing, {one.missing_before} before; ... {one.reference_end}"
+        )
+    Console().print(f"{len(lost)} of {compared} clips miss more words at their end")
+    return FAILED if lost else GOOD
 
 
 def names(given: str) -> list[str]:

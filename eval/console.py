@@ -61,3 +61,16 @@ def check_writable(path: Path) -> None:
 
 def write_json(path: Path, report: Mapping[str, object]) -> None:
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_result(path: Path) -> list[Mapping[str, Any]]:
+    """The hypotheses of a result of `eval run`. Raises WrongCall."""
+    try:
+        hypotheses = json.loads(path.read_text(encoding="utf-8"))["hypotheses"]
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongCall(f"cannot read {path}: {error}") from None
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise WrongCall(f"{path} is not a result of `python -m eval run --json`") from None
+    if not all(isinstance(one, dict) and {"id", "ref_words", "hyp_words"} <= set(one) for one in hypotheses):
+        raise WrongCall(f"{path} has hypotheses without id, ref_words or hyp_words: make it again with `python -m eval run`")
+    return list(hypotheses)
