@@ -5,9 +5,11 @@ model has been loaded, warmed up and measured.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
+import threading
 from collections.abc import Callable, Mapping
 
 import grpc
@@ -40,6 +42,9 @@ from audio_norm import DataDefinition, Span, SpeechWindow, load_definition
 logger = logging.getLogger(__name__)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Speech"].full_name
+SPARE_RPCS = 256
+ENVELOPE_BYTES = 4 << 20
+"""Room around the largest audio: an audio a little over its limit is told so, one far over it is refused by gRPC itself."""
 FINISH_S = 2.0
 """Of the drain time, what is kept for streams that are still open to get their last finals."""
 
@@ -76,10 +81,11 @@ async def _serve(
     server, port = await _listen(settings, service, healths, interceptor)
     try:
         await _report_health(healths, serving=False)
-        loading = asyncio.create_task(asyncio.to_thread(_load_engine, settings, definition))
+        loading = _on_thread(lambda: _load_engine(settings, definition))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not loading.done():
+        stopping.add_done_callback(lambda _: loading.cancel())
+        await asyncio.wait({loading})
+        if loading.cancelled():
             logger.info("stopped while loading")
             return
         engine = loading.result()
@@ -106,7 +112,7 @@ async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float
     stopped = asyncio.create_task(server.stop(drain_s))
     done, _ = await asyncio.wait({stopped}, timeout=max(drain_s - FINISH_S, 0.0))
     if not done:
-        service.end_streams(NotServing("the server is stopping; everything said so far has been answered"))
+        service.end_streams(NotServing("the server is stopping; what it had heard has been answered"))
     await stopped
 
 
@@ -115,8 +121,10 @@ async def _listen(
 ) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
         interceptors=[interceptor],
+        # A bound on what is held before admission looks at it; health checks must still get through when all sessions are taken.
+        maximum_concurrent_rpcs=settings.limits.max_sessions + SPARE_RPCS,
         options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", settings.limits.max_unary_bytes + ENVELOPE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent half of the traffic
         ],
@@ -139,6 +147,32 @@ async def _report_health(healths: health.aio.HealthServicer, *, serving: bool) -
         await healths.set(name, status)
 
 
+def _on_thread(work: Callable[[], WhisperEngine]) -> asyncio.Future[WhisperEngine]:
+    """On a thread that the process does not wait for when it is told to stop: a download or a lock may take long."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[WhisperEngine] = loop.create_future()
+
+    def settle(engine: WhisperEngine | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        elif engine is not None:
+            future.set_result(engine)
+
+    def run() -> None:
+        engine, failure = None, None
+        try:
+            engine = work()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, engine, failure)
+
+    threading.Thread(target=run, name="load-engine", daemon=True).start()
+    return future
+
+
 def _load_engine(settings: Settings, definition: DataDefinition) -> WhisperEngine:
     _warm_up(definition)
     workers = settings.engine.workers or usable_cores()
@@ -146,7 +180,7 @@ def _load_engine(settings: Settings, definition: DataDefinition) -> WhisperEngin
         device=settings.engine.device,
         compute_type=settings.engine.compute_type,
         workers=workers,
-        beam_size=settings.engine.beam_size,
+        beam_size=max(settings.engine.beam_size, settings.limits.max_alternatives),
     )
     return WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
 

@@ -13,7 +13,7 @@ that a sender left out is not filled.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +26,10 @@ from audio_norm.encoding import MAX_CHANNELS, Encoding, WireFormat, check_channe
 from audio_norm.errors import CorruptAudio, UnsupportedAudio
 from audio_norm.handoff import Handoff
 from audio_norm.pcm import Frames
+
+MAX_VALUES_PER_FEED = 2**25
+"""Samples times channels that one `feed` may decode to (134 MB; 11 minutes of 48 kHz mono). A few bytes of FLAC may be seconds of silence,
+so without a limit a small message could fill the memory. `pieces` has no need of one."""
 
 FLAC_MAGIC = b"fLaC"
 _STREAMINFO_BYTES = 34
@@ -59,13 +63,32 @@ class ContainerDecoder:
         return self._handoff.channels
 
     def feed(self, data: bytes) -> Frames:
-        return self._joined(self._handoff.step(data)) if data else self._joined([])
+        return self._limited(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[Frames]:
+        return self._steps(data, end=False)
 
     def flush(self) -> Frames:
-        return self._joined(self._handoff.step(b"", end=True))
+        return self._limited(self._steps(b"", end=True))
 
     def close(self) -> None:
         self._handoff.close()
+
+    def _steps(self, data: bytes, *, end: bool) -> Iterator[Frames]:
+        if data or end or self._handoff.paused:
+            yield self._joined(self._handoff.step(data, end=end))
+        while self._handoff.paused:
+            yield self._joined(self._handoff.step(b"", end=end))
+
+    def _limited(self, pieces: Iterator[Frames]) -> Frames:
+        frames: list[Frames] = []
+        values = 0
+        for piece in pieces:
+            frames.append(piece)
+            values += piece.size
+            if values > MAX_VALUES_PER_FEED:
+                raise CorruptAudio(f"a chunk that decodes to more than {MAX_VALUES_PER_FEED} samples; send smaller chunks")
+        return self._joined(frames)
 
     def _joined(self, frames: list[Frames]) -> Frames:
         return np.concatenate([np.zeros((0, self.channels or 1), np.float32), *frames])

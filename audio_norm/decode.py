@@ -17,8 +17,8 @@ from audio_norm.wire import open_decoder
 MIN_FILE_RATE_HZ = 4_000
 MAX_FILE_RATE_HZ = 192_000
 
-MAX_FILE_VALUES = 2**28
-"""Samples times channels that a file may decode to, whatever its duration (1 GiB; 93 minutes of 48 kHz mono)."""
+MAX_FILE_VALUES = 2**27
+"""Samples times channels that a file may decode to, whatever its duration (512 MiB; 46 minutes of 48 kHz mono)."""
 
 MAX_DAMAGED_SHARE = 0.1
 """Of a file's packets, this many may be left out because they cannot be decoded: tags taken for audio, a cut at the start of an MP3."""
@@ -93,11 +93,11 @@ def decode_bytes(data: bytes, format: WireFormat, *, max_duration_s: float | Non
     collected: _Collected | None = None
     try:
         for start in range(0, len(data), _SLICE_BYTES):
-            frames = decoder.feed(data[start : start + _SLICE_BYTES])
-            if collected is None and decoder.channels:
-                collected = _Collected(decoder.rate_hz, decoder.channels, max_duration_s)
-            if collected is not None:
-                collected.add(frames)
+            for frames in decoder.pieces(data[start : start + _SLICE_BYTES]):
+                if collected is None and decoder.channels:
+                    collected = _Collected(decoder.rate_hz, decoder.channels, max_duration_s)
+                if collected is not None:
+                    collected.add(frames)
         rest = decoder.flush()
         if collected is None:
             raise CorruptAudio("the audio is empty")

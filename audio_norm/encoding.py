@@ -3,6 +3,7 @@
 Decodes nothing itself: `wire` chooses the decoder.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -99,7 +100,12 @@ class ChunkDecoder(Protocol):
         """Bytes of an incomplete last sample that `flush` dropped."""
 
     def feed(self, data: bytes) -> Frames:
-        """All frames that became decodable; shape (n, channels), n may be 0. (0, 1) while the channels are not known."""
+        """All frames that became decodable; shape (n, channels), n may be 0. (0, 1) while the channels are not known. Raises `CorruptAudio`
+        for a chunk of compressed audio that decodes to more than 2**25 values."""
+
+    def pieces(self, data: bytes) -> Iterator[Frames]:
+        """What `feed` gives, in order, about 10 s of audio at most at a time, each decoded when it is asked for: for who has to do other
+        things in between. Take all of them, or close the decoder, before the next call."""
 
     def flush(self) -> Frames:
         """End of the stream: the rest. A stream cut off in the middle gives what could be decoded of it."""

@@ -1,7 +1,7 @@
 """A blocking library driven in lockstep: it reads from a pipe on a thread of its own and is never more than one step ahead.
 
-Knows no format. `step` hands bytes over and returns when the library wants more than it was given (or is through), so what it returns
-depends on the bytes alone and never on timing.
+Knows no format. `step` hands bytes over and returns when the library wants more than it was given (or is through), or has made as much as
+one step may, so what it returns depends on the bytes alone and never on timing.
 """
 
 import threading
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from audio_norm.errors import CorruptAudio
 from audio_norm.pcm import Frames
 
-MAX_VALUES_PER_STEP = 2**25
-"""Samples times channels that one step may decode to (134 MB; 11 minutes of 48 kHz mono). Opus and FLAC spend a few bytes on
-seconds of silence, so without a limit a small message could fill the memory."""
+STEP_S = 10.0
+"""Seconds of audio after which a step ends, with the library held until the next. FLAC spends a dozen bytes on a block of silence: 4 KiB
+may be minutes of audio, and one call must not decode all of it."""
 
 MAX_BARREN_BYTES = 16 * 1024 * 1024
 """Bytes that may pass without any audio coming of them (pictures in a header, other tracks)."""
@@ -38,9 +38,10 @@ class Handoff:
         self._library_waits = True
         self._bytes = bytearray()
         self._frames: list[Frames] = []
-        self._values = 0
+        self._made = 0
         self._barren_bytes = 0
         self._ended = False
+        self._paused = False
         self._closed = False
         self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
@@ -49,15 +50,16 @@ class Handoff:
     # ------------------------------------------------------------------------------------------------------- the caller's side
 
     def step(self, data: bytes, *, end: bool = False) -> list[Frames]:
-        """Hand over `data`, let the library run until it wants more, and take the frames it made. Raises what `decode` raised."""
+        """Hand over `data`, let the library run until it wants more or has made `STEP_S` of audio (a frame more at most), and take the
+        frames it made. Raises what `decode` raised. `end`: no more bytes will come."""
         with self._turn:
             if self._finished or self._closed:
                 return []
             self._bytes += data
             self._ended = end
-            self._values = 0
+            self._made = 0
             self._barren_bytes += len(data)
-            self._library_waits = False
+            self._library_waits = self._paused = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
                 self._thread.start()
@@ -71,6 +73,11 @@ class Handoff:
         if self._barren_bytes > MAX_BARREN_BYTES:
             raise CorruptAudio(f"no audio in {MAX_BARREN_BYTES} bytes of the stream")
         return frames
+
+    @property
+    def paused(self) -> bool:
+        """The last step ended with bytes left over, because it had made enough; `step(b"")` goes on."""
+        return self._paused and not self._finished and not self._closed
 
     def close(self) -> None:
         """End the thread, wherever it is, and wait for it."""
@@ -111,13 +118,17 @@ class Handoff:
         self.channels = channels
 
     def emit(self, frames: Frames) -> None:
-        if self._closed:
-            raise _Closed
-        self._values += frames.size
-        if self._values > MAX_VALUES_PER_STEP:
-            raise CorruptAudio(f"a chunk that decodes to more than {MAX_VALUES_PER_STEP} samples; send smaller chunks")
-        self._barren_bytes = 0
-        self._frames.append(frames)
+        """Frames for the caller, after `announce`. Waits when the step has made enough."""
+        with self._turn:
+            self._made += len(frames)
+            self._barren_bytes = 0
+            self._frames.append(frames)
+            if self._made >= STEP_S * self.rate_hz:
+                self._library_waits = self._paused = True
+                self._turn.notify_all()
+                self._turn.wait_for(lambda: not self._library_waits or self._closed)
+            if self._closed:
+                raise _Closed
 
     def _run(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """Samples without a header, and G.711: bytes that are samples already, only scaled or companded."""
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -47,6 +48,9 @@ class RawDecoder:
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
         return self._samples(data[:whole]).reshape(-1, self.channels)
+
+    def pieces(self, data: bytes) -> Iterator[Frames]:
+        yield self.feed(data)
 
     def flush(self) -> Frames:
         self.trailing_bytes += len(self._rest)

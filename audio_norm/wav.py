@@ -1,6 +1,7 @@
 """WAV as a stream: the header chunk by chunk, then raw samples until the data chunk or the stream ends."""
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -82,6 +83,9 @@ class WavDecoder:
             data = data[: self._payload_left]
             self._payload_left -= len(data)
         return self._payload.feed(data)
+
+    def pieces(self, data: bytes) -> Iterator[Frames]:
+        yield self.feed(data)
 
     def flush(self) -> Frames:
         if not self._in_data or self._payload is None:

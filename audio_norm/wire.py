@@ -1,5 +1,7 @@
 """Audio as it comes over the wire: which decoder a stream gets, from what its sender says and what its first bytes are."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from audio_norm.containers import FLAC_MAGIC, ContainerDecoder
@@ -13,6 +15,8 @@ __all__ = ["ChunkDecoder", "Encoding", "WireFormat", "open_decoder"]
 
 _MAGIC = {Encoding.FLAC: FLAC_MAGIC, Encoding.OGG_OPUS: b"OggS", Encoding.WEBM_OPUS: b"\x1a\x45\xdf\xa3"}
 _MAGIC_BYTES = 4
+
+_SLICE_BYTES = 16_384  # 2 s of the smallest samples there are: 8 kHz, 8 bits
 
 
 def open_decoder(format: WireFormat) -> ChunkDecoder:  # noqa: A002 - the word of the wire
@@ -45,13 +49,19 @@ class _WireDecoder:
     def feed(self, data: bytes) -> Frames:
         self._check_open()
         try:
-            if self._chosen is None:
-                self._head += data
-                self._chosen = _choose(self._head, self._wire)
-                if self._chosen is None:
-                    return self._nothing()
-                data, self._head = self._head, b""
-            return self._chosen.feed(data)
+            chosen, data = self._choose(data)
+            return chosen.feed(data) if chosen else self._nothing()
+        except AudioError as error:
+            self._fail(error)
+            raise
+
+    def pieces(self, data: bytes) -> Iterator[Frames]:
+        self._check_open()
+        try:
+            chosen, data = self._choose(data)
+            for start in range(0, max(len(data), 1), _SLICE_BYTES):
+                if chosen:
+                    yield from chosen.pieces(data[start : start + _SLICE_BYTES])
         except AudioError as error:
             self._fail(error)
             raise
@@ -75,6 +85,16 @@ class _WireDecoder:
         self._closed = True
         if self._chosen is not None:
             self._chosen.close()
+
+    def _choose(self, data: bytes) -> tuple[ChunkDecoder | None, bytes]:
+        """The decoder, and what it is to be fed."""
+        if self._chosen is None:
+            self._head += data
+            self._chosen = _choose(self._head, self._wire)
+            if self._chosen is None:
+                return None, b""
+            data, self._head = self._head, b""
+        return self._chosen, data
 
     def _nothing(self) -> Frames:
         return np.zeros((0, self.channels or 1), np.float32)

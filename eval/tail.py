@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jiwer
+from eval.wer import words_up_to_last_heard
 
 Hypothesis = Mapping[str, Any]
 """One of the `hypotheses` in a result of `eval run`: `id`, and the normalised `ref_words` and `hyp_words`."""
@@ -27,14 +27,7 @@ def missing_at_end(reference: str, hypothesis: str) -> int:
     assert missing_at_end("a b c d", "a b") == 2
     assert missing_at_end("a b c d", "a b c x") == 0
     """
-    words = len(reference.split())
-    if not words:
-        return 0
-    if not hypothesis.split():
-        return words
-    chunks = jiwer.process_words(reference, hypothesis).alignments[0]
-    heard = (chunk.ref_end_idx for chunk in chunks if chunk.type in {"equal", "substitute"})
-    return words - max(heard, default=0)
+    return len(reference.split()) - words_up_to_last_heard(reference, hypothesis)
 
 
 def compare(tested: Iterable[Hypothesis], against: Iterable[Hypothesis]) -> tuple[int, list[Tail]]:

@@ -64,6 +64,14 @@ def count_errors(reference: str, hypothesis: str) -> ErrorCounts:
     return ErrorCounts(alignment.substitutions, alignment.deletions, alignment.insertions, words)
 
 
+def words_up_to_last_heard(reference: str, hypothesis: str) -> int:
+    """How many reference words there are up to the last one that was heard at all, rightly or wrongly."""
+    if not reference.split() or not hypothesis.split():
+        return 0
+    chunks = jiwer.process_words(reference, hypothesis).alignments[0]
+    return max((chunk.ref_end_idx for chunk in chunks if chunk.type in {"equal", "substitute"}), default=0)
+
+
 def total(counts: Sequence[ErrorCounts]) -> ErrorCounts:
     return sum(counts, start=ErrorCounts.zero())
 

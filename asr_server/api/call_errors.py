@@ -35,6 +35,8 @@ def speech_error(error: grpc.aio.AioRpcError, target: str) -> SpeechError:
         elif detail.Is(RetryInfo.DESCRIPTOR):
             retry_after_s = RetryInfo.FromString(detail.value).retry_delay.ToTimedelta().total_seconds()
     said = error.details() or ""
+    if kind is ServerBusy and retry_after_s is None:
+        kind = RequestRefused  # gRPC's own limit: the message is too large, and will be next time
     # What gRPC itself says of a failed connection does not always name the server.
     message = f"server {target}: {said or 'is not available'}" if kind is ServerUnreachable else said
     return kind(error.code().name, message, tuple(violations), retry_after_s)

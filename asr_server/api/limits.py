@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MAX_UNARY_BYTES = 60 << 20
+"""Clients of ours send messages of up to 64 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,5 +31,7 @@ class Limits:
         for name in self.__slots__:
             if getattr(self, name) <= 0:
                 raise ValueError(f"limit {name} is {getattr(self, name)}, must be positive")
+        if self.max_unary_bytes > MAX_UNARY_BYTES:
+            raise ValueError(f"limit max_unary_bytes is {self.max_unary_bytes}, accepted: up to {MAX_UNARY_BYTES}")
         if self.latency_budget_min_ms > self.latency_budget_max_ms:
             raise ValueError("limit latency_budget_min_ms is above latency_budget_max_ms")

@@ -34,7 +34,7 @@ def segment_record(
         names.FRAMES: decoding.frames,
         names.TOKENS: decoding.tokens,
         names.WORDS: len(hypothesis.text.split()),
-        names.BEAM_SIZE: decoded.plan.beam_size,
+        names.BEAM_SIZE: decoded.decoding.beam_size,
         names.GUARD: decoding.guard,
         names.REJECTED: hypothesis.rejected,
         names.STABLE_OVERRULED: final.stable_overruled,

@@ -104,6 +104,11 @@ class SpeechEvent:
     at_s: float
     received_at_s: float
 
+    @property
+    def is_final(self) -> bool:
+        """Never: so that `if heard.is_final` picks the finals from everything heard."""
+        return False
+
 
 Heard = Result | SpeechEvent
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from asr_server.api.admission import Admission
 from asr_server.api.host import Host
@@ -12,12 +13,15 @@ from asr_server.api.record import system_attributes
 from asr_server.api.status import Context, abort
 from asr_server.api.stream import Stream
 from asr_server.api.unary import recognize
-from asr_server.api.wire import ENCODINGS, MAX_CHANNELS, RATE_MAX_HZ, RATE_MIN_HZ, Wanted, parse_recognize, parse_streaming_config, seconds
-from asr_server.errors import AsrError, IdleTooLong, NotServing, WrongOrder
+from asr_server.api.wire import ENCODINGS, Wanted, parse_recognize, parse_streaming_config, seconds
+from asr_server.errors import AsrError, EngineFailed, IdleTooLong, NotServing, WrongOrder
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.watch import attributes as names
 from audio_norm import AudioError
+from audio_norm.encoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
+
+logger = logging.getLogger(__name__)
 
 BURST_S = 1.0
 BURST_PAUSE_S = 0.01
@@ -32,16 +36,38 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
         self._longest_stall_ms = longest_stall_ms
         self._opened: Host | None = None
         self._streams: set[Stream] = set()
+        self._waiting: set[asyncio.Task[pb.StreamingRecognizeRequest | None]] = set()
+        """First messages that have not come yet."""
+        self._ending: NotServing | None = None
 
     def open(self, host: Host) -> None:
         """Let calls in; the engine is ready."""
         self._opened = host
         self._admission.open()
 
-    def end_streams(self, fault: AsrError) -> None:
-        """End every stream with this fault, each after the finals of what was said on it."""
+    def end_streams(self, fault: NotServing) -> None:
+        """End every call with this fault, each after the finals of what was heard on it."""
+        self._ending = fault
         for stream in self._streams:
             stream.end(fault)
+        for waiting in self._waiting:
+            waiting.cancel()
+
+    @contextlib.contextmanager
+    def _open_streams(self) -> Iterator[Callable[[Stream], None]]:
+        """Tell it each stream of a call: it can then be ended with the others."""
+        opened: list[Stream] = []
+
+        def note(stream: Stream) -> None:
+            opened.append(stream)
+            self._streams.add(stream)
+            if self._ending is not None:
+                stream.end(self._ending)
+
+        try:
+            yield note
+        finally:
+            self._streams.difference_update(opened)
 
     @property
     def _host(self) -> Host:
@@ -60,12 +86,13 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                 self._describe(session, wanted)
                 await context.send_initial_metadata((ACCEPTED_METADATA,))
                 stream = Stream(self._host, session, wanted, current_call.get(), context.write)
-                self._streams.add(stream)
-                try:
+                with self._open_streams() as opened:
+                    opened(stream)
                     await stream.run(requests)
-                finally:
-                    self._streams.discard(stream)
+            if stream.timed_out:
+                await _let_burst_end(requests)
         except (AsrError, AudioError) as error:
+            _log_failure(error)
             await _let_burst_end(requests)
             await abort(context, error)
 
@@ -74,8 +101,10 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             with self._admission.enter() as session:
                 wanted = parse_recognize(request, self._host.served)
                 self._describe(session, wanted)
-                return await recognize(self._host, session, wanted, request.audio, current_call.get())
+                with self._open_streams() as opened:
+                    return await recognize(self._host, session, wanted, request.audio, current_call.get(), opened=opened)
         except (AsrError, AudioError) as error:
+            _log_failure(error)
             await abort(context, error)
 
     async def GetServerInfo(  # noqa: N802
@@ -108,8 +137,8 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                 idle_timeout=seconds(limits.idle_timeout_s),
                 latency_budget_min_ms=limits.latency_budget_min_ms,
                 latency_budget_max_ms=limits.latency_budget_max_ms,
-                sample_rate_min_hertz=RATE_MIN_HZ,
-                sample_rate_max_hertz=RATE_MAX_HZ,
+                sample_rate_min_hertz=MIN_RATE_HZ,
+                sample_rate_max_hertz=MAX_RATE_HZ,
                 max_channels=MAX_CHANNELS,
                 max_alternatives=limits.max_alternatives,
                 max_phrases=limits.max_phrases,
@@ -130,11 +159,19 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
     async def _first_message(self, requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> Wanted | None:
         """None for a stream that ended before it began."""
         idle_s = self._host.served.limits.idle_timeout_s
+        first_message = asyncio.create_task(anext(requests, None))
+        self._waiting.add(first_message)
         try:
             async with asyncio.timeout(idle_s):
-                first = await anext(requests, None)
+                first = await first_message
         except TimeoutError:
             raise IdleTooLong(f"no config for {idle_s:g} s: the first message of a stream carries it") from None
+        except asyncio.CancelledError:
+            if self._ending is None:
+                raise
+            raise self._ending from None
+        finally:
+            self._waiting.discard(first_message)
         if first is None:
             return None
         kind = first.WhichOneof("streaming_request")
@@ -152,6 +189,12 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                 names.BUDGET_MS: wanted.budget.total_ms,
             }
         )
+
+
+def _log_failure(error: AsrError | AudioError) -> None:
+    """What is our fault has its cause in the log; the client is told no more than that it is."""
+    if isinstance(error, EngineFailed):
+        logger.error("a call failed: %s", error, exc_info=error)
 
 
 async def _let_burst_end(requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> None:

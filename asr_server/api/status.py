@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from asr_server.api.interceptors import INTERNAL_MESSAGE
 from asr_server.errors import (
     AsrError,
     EngineFailed,
@@ -47,6 +48,8 @@ async def abort(context: Context, error: AsrError | AudioError) -> NoReturn:
     known = status_of(error)
     assert known is not None, error
     code, message = known
+    if isinstance(error, EngineFailed) and error.__cause__ is not None:
+        message = INTERNAL_MESSAGE  # the cause is for the log
     status = Status(code=code.value[0], message=message)
     for detail in _details(error):
         status.details.add().Pack(detail)

@@ -16,6 +16,7 @@ from asr_server.pb import asr_pb2 as pb
 from asr_server.session import SessionOptions
 from asr_server.transcript import Word
 from audio_norm import Encoding, WireFormat
+from audio_norm.encoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, OPUS, RAW
 
 STABLE = 0.9
 UNSTABLE = 0.1
@@ -30,9 +31,6 @@ ENCODINGS: Mapping[pb.RecognitionConfig.AudioEncoding, Encoding] = {
     pb.RecognitionConfig.ALAW: Encoding.ALAW,
     pb.RecognitionConfig.FLOAT32: Encoding.FLOAT32,
 }
-RAW_ENCODINGS = frozenset({Encoding.LINEAR16, Encoding.MULAW, Encoding.ALAW, Encoding.FLOAT32})
-RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 48_000
-MAX_CHANNELS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
     if not message.audio:
         found.add("audio", "is empty: a whole file or buffer is expected")
     budget = _budget(message.latency_budget_ms, served, found)
-    session = _session(message.endpointing, served.session, found)
+    session = replace(_session(message.endpointing, served.session, found), interim_results=False)
     wanted = _recognition(message.config, served, found, session, budget)
     found.raise_any()
     return wanted
@@ -147,13 +145,14 @@ def _recognition(
     if message.encoding and encoding is None:
         accepted = ", ".join(pb.RecognitionConfig.AudioEncoding.Name(number) for number in ENCODINGS)
         found.add("config.encoding", f"{message.encoding} is not known, accepted: {accepted}, or unset to detect it from the header")
-    if message.sample_rate_hertz == 0 and encoding in RAW_ENCODINGS:
+    if message.sample_rate_hertz == 0 and encoding in RAW:
         found.add(
-            "config.sample_rate_hertz", f"is missing: {encoding.name} has no header, name its rate, {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"
+            "config.sample_rate_hertz", f"is missing: {encoding.name} has no header, name its rate, {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
         )
-    found.check_range("config.sample_rate_hertz", message.sample_rate_hertz, RATE_MIN_HZ, RATE_MAX_HZ, "Hz")
+    if encoding not in OPUS:
+        found.check_range("config.sample_rate_hertz", message.sample_rate_hertz, MIN_RATE_HZ, MAX_RATE_HZ, "Hz")
     found.check_range("config.audio_channel_count", message.audio_channel_count, 0, MAX_CHANNELS, "channels")
-    highest_channel = max(message.audio_channel_count, 1) if message.audio_channel_count or encoding in RAW_ENCODINGS else MAX_CHANNELS
+    highest_channel = max(message.audio_channel_count, 1) if message.audio_channel_count or encoding in RAW else MAX_CHANNELS
     if not 0 <= message.audio_channel <= highest_channel:
         found.add("config.audio_channel", f"{message.audio_channel} is not accepted: 0 (mean of all) or 1 to {highest_channel}")
     if message.model and message.model not in served.models:
@@ -278,9 +277,10 @@ def ledger_message(ledger: Ledger, decoded: Decoded) -> pb.Ledger:
         degraded=list(ledger.degraded),
         endpoint_wait_ms=ledger.endpoint_wait_ms,
         asr_predicted_ms=ledger.predicted_ms,
-        beam_size=decoded.plan.beam_size,
+        beam_size=decoded.decoding.beam_size,
         guard=decoded.decoding.guard,
         audio_ms=round(decoded.audio_ms),
+        phrases_used=decoded.decoding.phrases_used,
     )
 
 

@@ -53,9 +53,19 @@ class Tokens:
         return [self._start, *((self.languages[language],) if self.languages else ()), *self._task]
 
     def prompt(self, language: str, phrases: Sequence[str] = ()) -> list[int]:
-        """All tokens before the text. `phrases` stand as text that came before: the model spells as it did there."""
-        hints = self._hints(phrases)
+        """All tokens before the text. Those of `phrases` that are `fitting` stand as text that came before: the model spells as it did
+        there."""
+        hints = self._hints(self.fitting(phrases))
         return [*([self._previous, *hints] if hints else []), *self.task(language), self._no_timestamps]
+
+    def fitting(self, phrases: Sequence[str]) -> tuple[str, ...]:
+        """The phrases there is room for (`MAX_HINT_TOKENS`, the heading included), filled in their order: one that does not fit is left
+        out, a shorter one after it may still fit."""
+        fitting: tuple[str, ...] = ()
+        for phrase in phrases:
+            if len(self._hints((*fitting, phrase))) <= MAX_HINT_TOKENS:
+                fitting = (*fitting, phrase)
+        return fitting
 
     def text(self, tokens: Sequence[int]) -> str:
         """Without surrounding space."""
@@ -84,15 +94,9 @@ class Tokens:
         return runs
 
     def _hints(self, phrases: Sequence[str]) -> list[int]:
-        """The heading and as many phrases, from the first, as there is room for."""
-        hints: list[int] = []
-        for count in range(1, len(phrases) + 1):
-            text = _HINTS.format(", ".join(phrase.strip() for phrase in phrases[:count]))
-            longer = self._tokenizer.encode(text, add_special_tokens=False).ids
-            if len(longer) > MAX_HINT_TOKENS:
-                break
-            hints = longer
-        return hints
+        """The heading and all phrases; nothing when there are none."""
+        text = _HINTS.format(", ".join(phrase.strip() for phrase in phrases)) if phrases else ""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         return self._tokenizer.decode(list(tokens))

@@ -111,7 +111,7 @@ def _join_once(model: str, parts: tuple[Path, ...], target: Path, expected: str 
                 _join(model, parts, target, expected)
     except OSError as error:
         raise WeightsNotFound(
-            f"model {model}: the cache {target.parent} cannot be written: {error}; give another cache directory"
+            f"model {model}: the cache {target.parent} cannot be written: {error}; set ASR_CACHE_DIR to another folder"
         ) from error
     return _checked(model, target, expected)
 

@@ -187,7 +187,8 @@ class WhisperEngine:
             audio.samples, full if self._options.full_context else self._options.margin_ms * RATE_HZ // 1000, clock
         )
         language, language_probability = self._language(encoded, options.language, clock)
-        task = Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, options.phrases)
+        phrases = self._network.tokens.fitting(options.phrases)
+        task = Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, phrases)
         read = self._reader.read(encoded, task, clock)
         if read.runs_on and not self._options.full_context:
             encoded = self._network.encode(audio.samples, full, clock)
@@ -205,7 +206,7 @@ class WhisperEngine:
             no_speech_probability=read.no_speech_probability,
             rejected="no_speech" if rejected else "",
         )
-        return Decoding(hypothesis, clock.spans, encoded.frames, len(best.tokens), task.beam_size, read.guard)
+        return Decoding(hypothesis, clock.spans, encoded.frames, len(best.tokens), task.beam_size, read.guard, len(phrases))
 
     def _language(self, encoded: Encoded, wanted: str, clock: SpanClock) -> tuple[str, float]:
         """The language to transcribe and its probability among those it was chosen from."""

@@ -182,7 +182,7 @@ class WordInfo(_message.Message):
     def __init__(self, start_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., end_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., word: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class Ledger(_message.Message):
-    __slots__ = ("budget_ms", "response_ms", "slices", "late", "degraded", "endpoint_wait_ms", "asr_predicted_ms", "beam_size", "guard", "audio_ms")
+    __slots__ = ("budget_ms", "response_ms", "slices", "late", "degraded", "endpoint_wait_ms", "asr_predicted_ms", "beam_size", "guard", "audio_ms", "phrases_used")
     BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_MS_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +193,7 @@ class Ledger(_message.Message):
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     GUARD_FIELD_NUMBER: _ClassVar[int]
     AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    PHRASES_USED_FIELD_NUMBER: _ClassVar[int]
     budget_ms: int
     response_ms: float
     slices: _containers.RepeatedCompositeFieldContainer[LedgerSlice]
@@ -203,7 +204,8 @@ class Ledger(_message.Message):
     beam_size: int
     guard: str
     audio_ms: int
-    def __init__(self, budget_ms: _Optional[int] = ..., response_ms: _Optional[float] = ..., slices: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., late: bool = ..., degraded: _Optional[_Iterable[str]] = ..., endpoint_wait_ms: _Optional[float] = ..., asr_predicted_ms: _Optional[float] = ..., beam_size: _Optional[int] = ..., guard: _Optional[str] = ..., audio_ms: _Optional[int] = ...) -> None: ...
+    phrases_used: int
+    def __init__(self, budget_ms: _Optional[int] = ..., response_ms: _Optional[float] = ..., slices: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., late: bool = ..., degraded: _Optional[_Iterable[str]] = ..., endpoint_wait_ms: _Optional[float] = ..., asr_predicted_ms: _Optional[float] = ..., beam_size: _Optional[int] = ..., guard: _Optional[str] = ..., audio_ms: _Optional[int] = ..., phrases_used: _Optional[int] = ...) -> None: ...
 
 class LedgerSlice(_message.Message):
     __slots__ = ("name", "planned_ms", "spent_ms")

@@ -104,12 +104,20 @@ class Session:
 
     @property
     def timed_out(self) -> bool:
-        """No speech came within the start timeout; the stream is over."""
+        """No speech came within the start timeout; the stream is over, and nothing after `StartTimedOut` is heard."""
         return self._timed_out
 
+    @property
+    def open_answers(self) -> int:
+        """Finals, ends of utterances and answers to `finalize` that wait for a final before them. Only decoding makes them fewer: who
+        calls `finalize` for a client stops reading from it while there are too many."""
+        return len(self._outbox)
+
     def feed(self, taken: Taken) -> list[Event]:
-        """More audio, from the definition's intake."""
+        """More audio, from the definition's intake. Ignored after the start timeout."""
         assert not self._closed, "audio after close"
+        if self._timed_out:
+            return []
         if len(taken.clipped):
             self._clipped.append(taken.clipped)
         return list(self._hear(self._conditioner.feed(taken.samples)))
@@ -139,7 +147,7 @@ class Session:
         """No more audio will come."""
         if self._closed:
             return []
-        events = list(self._hear(self._conditioner.flush()))
+        events = [] if self._timed_out else list(self._hear(self._conditioner.flush()))
         events += self._end_utterance()
         self._closed = True
         return [*events, *self._leave()]
@@ -150,6 +158,8 @@ class Session:
         self._buffer.append(heard.samples)
         for probability in heard.speech:
             yield from self._hear_frame(probability)
+            if self._timed_out:
+                return
         yield from self._want_partial()
         held_from = self._segment.window_start_sample if self._segment else self._gate.position_sample - self._keep_before - _ONSET_SAMPLES
         # Confirming speech takes the gate a while; audio back to its possible start is still needed then.
@@ -163,7 +173,6 @@ class Session:
         was_active = gate.active
         gate.push(probability)
         if gate.active and gate.last_speech_sample > self._taken_sample:
-            self._waits_for_speech = False
             if self._segment is None:
                 yield from self._open(max(gate.start_sample, self._taken_sample))
             elif not was_active:
@@ -193,6 +202,7 @@ class Session:
         self._segment.partial_due_sample = start_sample + self._first_partial
         self._segments += 1
         self._in_utterance = True
+        self._waits_for_speech = False
         yield SpeechStarted(start_sample)
 
     def _close_segment(self, position_sample: int) -> Iterator[Event]:

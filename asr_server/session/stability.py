@@ -11,6 +11,9 @@ disagrees, it is aligned with the stable words and only what comes after them is
 import re
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asr_server.transcript import Word
 
 HOLD_BACK = 2
@@ -32,30 +35,52 @@ def _key(unit: str) -> str:
 
 def align_prefix(stable: list[str], heard: list[str]) -> list[int | None]:
     """For each stable unit the index of the heard unit in its place (None: missing there), by least edit distance of all of `stable`
-    with the best-fitting beginning of `heard`. Costs len(stable) * len(heard)."""
-    rows, columns = len(stable), len(heard)
-    cost = [[0] * (columns + 1) for _ in range(rows + 1)]
-    for i in range(rows + 1):
-        for j in range(columns + 1):
-            if i == 0 or j == 0:
-                cost[i][j] = i + j
-                continue
-            same = _key(stable[i - 1]) == _key(heard[j - 1])
-            cost[i][j] = min(cost[i - 1][j - 1] + (not same), cost[i - 1][j] + 1, cost[i][j - 1] + 1)
-    # Among equally good beginnings the one nearest in length: nothing is dropped or doubled on a guess.
-    j = min(range(columns + 1), key=lambda end: (cost[rows][end], abs(end - rows)))
+    with the best-fitting beginning of `heard`. Linear, but for the product of what follows their common beginning."""
+    ours, theirs = [_key(unit) for unit in stable], [_key(unit) for unit in heard]
+    rows, columns = len(ours), len(theirs)
+    common = next((i for i, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), min(rows, columns))
+    rest = _edits(ours[common:], theirs[common:])
+
+    def cost(i: int, j: int) -> int:
+        # As long as one of the two is inside the common beginning, only their lengths differ.
+        return abs(i - j) if min(i, j) <= common else int(rest[i - common, j - common])
+
+    ends = rest[rows - common].tolist()
+    # Among equally good beginnings the one nearest in length: nothing is dropped or doubled on a guess. Ending inside the common
+    # beginning is never among them.
+    j = common + min(range(columns - common + 1), key=lambda end: (ends[end], abs(common + end - rows)))
     places: list[int | None] = [None] * rows
     i = rows
     while i > 0:
-        same = j > 0 and _key(stable[i - 1]) == _key(heard[j - 1])
-        if j > 0 and cost[i][j] == cost[i - 1][j - 1] + (not same):
+        if j > 0 and cost(i, j) == cost(i - 1, j - 1) + (ours[i - 1] != theirs[j - 1]):
             i, j = i - 1, j - 1
             places[i] = j
-        elif cost[i][j] == cost[i - 1][j] + 1:
+        elif cost(i, j) == cost(i - 1, j) + 1:
             i -= 1
         else:
             j -= 1
     return places
+
+
+def _edits(ours: list[str], theirs: list[str]) -> NDArray[np.int32]:
+    """Shape (len(ours) + 1, len(theirs) + 1): the edit distance of each beginning of the one with each of the other."""
+    rows, columns = len(ours), len(theirs)
+    numbers = {key: number for number, key in enumerate({*ours, *theirs})}
+    own, other = (np.array([numbers[key] for key in keys], np.int32) for keys in (ours, theirs))
+    # Kept less i + j, the cost of going there by gaps alone: a gap costs nothing more then, and a whole row is one running minimum.
+    step = np.where(own[:, None] == other[None, :], np.int32(-2), np.int32(-1))
+    less = np.zeros((rows + 1, columns + 1), np.int32)
+    for diagonal, before, row in zip(step, less, less[1:], strict=False):
+        np.add(diagonal, before[:-1], out=diagonal)
+        np.minimum(diagonal, before[1:], out=row[1:])
+        np.minimum.accumulate(row, out=row)
+    less += np.add.outer(np.arange(rows + 1, dtype=np.int32), np.arange(columns + 1, dtype=np.int32))
+    return less
+
+
+def _after(places: list[int | None]) -> int:
+    """Index of the first heard unit that comes after the stable ones."""
+    return max((place for place in places if place is not None), default=-1) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +107,10 @@ class StablePrefix:
     def show(self, text: str, language: str) -> tuple[str, str]:
         """Take the next hypothesis; gives (stable, unstable) text to show."""
         heard = units(text, language)
-        merged = [*self._stable, *heard[self._after_stable(heard) :]]
+        after = len(self._stable)
+        if heard[:after] != self._stable:
+            after = _after(align_prefix(self._stable, heard))
+        merged = [*self._stable, *heard[after:]]
         agreed = 0
         for ours, theirs in zip(merged, self._previous, strict=False):
             if ours != theirs:
@@ -99,19 +127,12 @@ class StablePrefix:
             return Kept(text, words, overruled=False)
         heard = units(text, language)
         places = align_prefix(self._stable, heard)
-        after = self._after_stable(heard)
-        overruled = after != len(self._stable) or [_key(unit) for unit in self._stable] != [_key(unit) for unit in heard[:after]]
+        after = _after(places)
+        overruled = after != len(self._stable) or any(_key(ours) != _key(theirs) for ours, theirs in zip(self._stable, heard, strict=False))
         kept_words = words
         if len(words) == len(heard):
             kept_words = (*self._stable_words(places, words), *words[after:])
         return Kept("".join([*self._stable, *heard[after:]]), kept_words, overruled=overruled)
-
-    def _after_stable(self, heard: list[str]) -> int:
-        """Index of the first heard unit that comes after the stable ones."""
-        if heard[: len(self._stable)] == self._stable:
-            return len(self._stable)
-        places = [place for place in align_prefix(self._stable, heard) if place is not None]
-        return places[-1] + 1 if places else 0
 
     def _stable_words(self, places: list[int | None], words: tuple[Word, ...]) -> list[Word]:
         placed: list[Word] = []

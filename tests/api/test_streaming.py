@@ -4,9 +4,12 @@ import asyncio
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
+from asr_server.api.interceptors import INTERNAL_MESSAGE
 from asr_server.api.limits import Limits
+from asr_server.api.stream import PIECE_MS
 from asr_server.engine.engine import DecodeOptions, Decoding
 from asr_server.errors import NotServing
 from asr_server.pb import asr_pb2 as pb
@@ -26,6 +29,7 @@ from tests.api.harness import (
     refused,
     speech_server,
 )
+from tests.audio_norm import encoded
 from tests.fake_engine import FakeEngine, HeldEngine, said
 from tests.fake_observer import FakeObserver
 from tests.session.script import silence, speech
@@ -367,3 +371,102 @@ async def test_requests_after_the_servers_refusal_do_not_hang_the_client() -> No
         call = server.stub.StreamingRecognize(iter_async([Request(audio_content=b"x")] * 1000))
         with pytest.raises(grpc.aio.AioRpcError):
             await _drain(call)
+
+
+async def test_what_an_engine_failed_of_is_in_the_log_and_not_in_the_message(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_audio: Normalized, _options: DecodeOptions) -> Decoding:
+        raise RuntimeError("secret detail")
+
+    async with speech_server(FakeEngine(fail)) as server:
+        answer = await converse(server.stub, [first(), *chunks(audio(speech(600)))])
+    assert (answer.code, answer.message) == (grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+    assert "secret detail" in caplog.text
+
+
+async def test_a_segment_that_fails_does_not_take_the_one_before_it_along() -> None:
+    engine = HeldEngine()
+    async with speech_server(engine) as server:
+        waiting = asyncio.create_task(
+            converse(server.stub, [first(), *chunks(audio(speech(800), silence(600), speech(1500), silence(600)), 1 << 20)])
+        )
+        started = [await engine.next_decode(), await engine.next_decode()]
+        earlier, later = sorted(started, key=lambda held: held.audio.duration_s)
+        later.fail(RuntimeError("broken"))
+        earlier.finish("the first")
+        answer = await waiting
+    assert (answer.code, answer.texts) == (grpc.StatusCode.INTERNAL, ["the first"])
+
+
+@pytest.mark.parametrize("interim_results", [True, False])
+async def test_a_text_that_cannot_be_sent_ends_the_stream_instead_of_hanging_it(interim_results: bool) -> None:
+    async with speech_server(FakeEngine(lambda _audio, _options: said("\ud800"))) as server:
+        answer = await converse(server.stub, [first(interim_results=interim_results), *chunks(audio(speech(2000), silence(600)))])
+        assert answer.code is grpc.StatusCode.INTERNAL
+        await until(lambda: not server.admission.active)
+
+
+async def test_a_small_chunk_of_much_compressed_audio_does_not_hold_up_the_others() -> None:
+    """20 minutes of silence are a few kB of FLAC. While they are decoded and heard, the event loop goes round many times."""
+    content = encoded.flac(np.zeros((20 * 60 * 16_000, 1), np.float32))
+    assert len(content) < 1 << 20
+    rounds = 0
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    async with speech_server() as server:
+        counting = asyncio.create_task(count_rounds())
+        answer = await converse(server.stub, [first(encoding=Config.FLAC), Request(audio_content=content)], timeout_s=120)
+        counting.cancel()
+    assert answer.code is grpc.StatusCode.OK
+    assert rounds > 20 * 60 * 1000 / PIECE_MS / 2
+
+
+async def test_a_stream_that_has_not_sent_its_config_when_the_server_stops_is_told_so() -> None:
+    async with speech_server() as server:
+        call = server.stub.StreamingRecognize()
+        await until(lambda: server.admission.active == 1)
+        server.service.end_streams(NotServing("the server is stopping"))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_finalize_without_end_is_answered_one_by_one_and_bounded() -> None:
+    engine = HeldEngine()
+    async with speech_server(engine) as server:
+        requests = [first(), *chunks(audio(speech(800)), 1 << 20), *[FINALIZE] * 200]
+        waiting = asyncio.create_task(converse(server.stub, requests))
+        (await engine.next_decode()).finish()
+        answer = await waiting
+    assert answer.texts == ["ok"]
+    assert answer.events == ["FINALIZED"] * 200
+
+
+async def test_a_unary_call_has_one_final_a_segment_and_no_partials() -> None:
+    request = pb.RecognizeRequest(
+        config=first().config.config,
+        audio=audio(speech(1500), silence(800), speech(1500)),
+        endpointing=pb.EndpointingConfig(vad_stop_ms=300),
+    )
+    async with speech_server() as server:
+        response = await server.stub.Recognize(request)
+    assert [(result.is_final, result.segment) for result in response.results] == [(True, 0), (True, 1)]
+    assert response.total_billed_time.ToMilliseconds() == 3800
+
+
+async def test_a_unary_call_with_more_to_hear_when_the_server_stops_is_told_so() -> None:
+    engine = HeldEngine()
+    content = audio(*[speech(800), silence(700)] * 4)
+    async with speech_server(engine) as server:
+        call = server.stub.Recognize(pb.RecognizeRequest(config=first().config.config, audio=content))
+        held = [await engine.next_decode(), await engine.next_decode()]
+        server.service.end_streams(NotServing("the server is stopping"))
+        for decode in held:
+            decode.finish()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

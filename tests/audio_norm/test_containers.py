@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_norm import handoff
+from audio_norm import containers, handoff
+from audio_norm.decode import decode_bytes
 from audio_norm.encoding import Encoding, WireFormat
 from audio_norm.errors import AudioError, CorruptAudio, UnsupportedAudio
 from audio_norm.handoff import Handoff
@@ -166,11 +167,54 @@ def test_a_small_chunk_cannot_decode_to_gigabytes(monkeypatch: pytest.MonkeyPatc
     """Silence costs FLAC a dozen bytes a frame; the limit is on what one chunk may become."""
     silence = flac(np.zeros((160_000, 1), np.float32))
     assert len(silence) < 1500
-    monkeypatch.setattr(handoff, "MAX_VALUES_PER_STEP", 100_000)
+    monkeypatch.setattr(containers, "MAX_VALUES_PER_FEED", 100_000)
     with pytest.raises(CorruptAudio, match="smaller chunks"):
         open_decoder(WireFormat(None)).feed(silence)
     halves = [silence[: len(silence) // 2], silence[len(silence) // 2 :]]
     assert len(decode_all(open_decoder(WireFormat(None)), halves)) == 160_000
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (48_000, 1), (16_000, 8)])
+def test_pieces_are_ten_seconds_at_most_and_together_what_feed_gives(rate_hz: int, channels: int) -> None:
+    """100 s of silence in one chunk: ten pieces and a FLAC block each more, no sample lost, also when the chunk ends in mid-frame."""
+    silence = flac(np.zeros((100 * rate_hz, channels), np.float32), rate_hz)
+    decoder = open_decoder(WireFormat(None))
+    pieces = [*decoder.pieces(silence[:-5]), *decoder.pieces(silence[-5:])]
+    pieces.append(decoder.flush())
+    decoder.close()
+    assert max(map(len, pieces)) <= 10 * rate_hz + 4096
+    assert same(np.concatenate(pieces), decode_all(open_decoder(WireFormat(None)), [silence]))
+    assert decode_threads() == 0
+
+
+@each_encoding
+def test_pieces_of_any_chunks_are_what_feed_gives(encoding: Encoding, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = STREAMS[encoding]
+    whole = decode_all(open_decoder(WireFormat(None)), [data])
+    monkeypatch.setattr(handoff, "STEP_S", 0.05)
+    for size in (len(data), 4096, 333):
+        decoder = open_decoder(WireFormat(None))
+        pieces = [piece for start in range(0, len(data), size) for piece in decoder.pieces(data[start : start + size])]
+        assert max(map(len, pieces)) < len(whole) / 2
+        assert same(np.concatenate([*pieces, decoder.flush()]), whole)
+        decoder.close()
+
+
+def test_nothing_is_decoded_that_was_not_asked_for() -> None:
+    """The thread waits between two pieces, and ends when the decoder is closed there or dropped."""
+    silence = flac(np.zeros((100 * 16_000, 1), np.float32))
+    decoder = open_decoder(WireFormat(None))
+    assert len(next(decoder.pieces(silence))) <= 10 * 16_000 + 4096
+    assert decode_threads() == 1
+    decoder.close()
+    assert decode_threads() == 0
+
+
+def test_a_whole_buffer_may_be_any_length_of_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is on the audio, not on how little of the buffer it is."""
+    monkeypatch.setattr(containers, "MAX_VALUES_PER_FEED", 100_000)
+    silence = flac(np.zeros((100 * 16_000, 2), np.float32))
+    assert decode_bytes(silence, WireFormat(Encoding.FLAC))[0].shape == (1_600_000, 2)
 
 
 def test_bytes_that_never_become_audio_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

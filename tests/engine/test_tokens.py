@@ -48,6 +48,20 @@ def test_a_phrase_too_long_for_the_room_is_left_out_whole(many: Tokens) -> None:
     assert many.prompt("en", ("long " * 100,)) == many.prompt("en")
 
 
+def test_a_phrase_that_does_not_fit_leaves_its_room_to_later_ones(many: Tokens) -> None:
+    assert many.fitting(("Rostov", "long " * 100, " Coney ", "longer " * 100)) == ("Rostov", " Coney ")
+    assert many.prompt("en", ("Rostov", "long " * 100, " Coney ")) == many.prompt("en", ("Rostov", "Coney"))
+    assert many.fitting(()) == ()
+
+
+def test_phrases_fill_the_room_in_their_order(many: Tokens) -> None:
+    phrases = tuple(f"Chanticleer{number}" for number in range(100))
+    fitting = many.fitting(phrases)
+    assert fitting == phrases[: len(fitting)]
+    assert 5 < len(fitting) < 20
+    assert many.fitting(fitting) == fitting
+
+
 @pytest.mark.parametrize(
     ("text", "language", "words"),
     [

@@ -191,6 +191,12 @@ def test_phrases_that_are_not_said_are_not_heard(tiny_en: WhisperEngine, clip: C
     assert plain(tiny_en.decode(normalized(clip("en/quick_brown_fox")), hints).hypothesis.text) == FOX
 
 
+def test_how_many_phrases_were_used_is_told(tiny_en: WhisperEngine, clip: Clip) -> None:
+    audio = normalized(clip("en/hello_world"))
+    used = [tiny_en.decode(audio, replace(BEAM, phrases=phrases)).phrases_used for phrases in ((), ("Aix", "long " * 100, "Coney"))]
+    assert used == [0, 2]
+
+
 def test_decoding_from_several_threads_gives_the_same_as_from_one(tiny_en: WhisperEngine, clip: Clip) -> None:
     audio = [normalized(clip(f"en/{name}")) for name in ("counting", "hello_world", "quick_brown_fox")] * 4
     alone = [tiny_en.decode(one, GREEDY).hypothesis for one in audio[:3]] * 4

@@ -113,6 +113,47 @@ def test_no_speech_within_the_start_timeout_is_said_once() -> None:
     assert script.session.timed_out
 
 
+@pytest.mark.parametrize("chunk_ms", [1, 20, 33, 100, 999, 1000, 1010, 2500, 10_000])
+def test_nothing_is_heard_after_the_start_timeout_whatever_the_size_of_chunks(chunk_ms: int) -> None:
+    script = Script(chunk_ms, start_timeout_ms=1000, interim_results=True)
+    assert script.hear(silence(2000), speech(1000), silence(2000)) == ["no speech by 1000"]
+    assert script.hear(speech(500)) == []
+    assert script.finalize() == ["finalized"]
+    assert script.close() == []
+    assert script.session.finished
+
+
+@settings(deadline=None, max_examples=40)
+@given(pieces=st.lists(st.tuples(st.booleans(), st.integers(20, 1500)), min_size=1, max_size=8), chunk_ms=st.integers(1, 9000))
+def test_the_start_timeout_does_not_depend_on_the_size_of_chunks(pieces: list[tuple[bool, int]], chunk_ms: int) -> None:
+    audio = [speech(ms) if spoken else silence(ms) for spoken, ms in pieces]
+    said = []
+    for size in (20, chunk_ms):
+        script = Script(size, start_timeout_ms=1000)
+        said.append([*script.hear(*audio), *script.close()])
+    assert said[0] == said[1]
+
+
+def test_speech_cut_off_by_finalize_stops_the_start_timeout_too() -> None:
+    script = Script(start_timeout_ms=1000)
+    script.hear(silence(300), speech(40))
+    assert "speech to 340" in script.finalize()
+    assert script.hear(silence(3000)) == []
+
+
+def test_answers_that_wait_for_a_final_are_counted() -> None:
+    """Every finalize is answered; while the final before them is being decoded the answers wait."""
+    script = Script()
+    assert script.finalize() == ["finalized"]
+    assert script.session.open_answers == 0
+    script.hear(speech(800))
+    for _ in range(10):
+        script.finalize()
+    assert script.session.open_answers == 1 + 1 + 10, "the final, the end of the utterance, ten answers"
+    assert script.answer(1, "said") == ["final 0 0..800: said", "utterance over at 800", *["finalized"] * 10]
+    assert script.session.open_answers == 0
+
+
 def test_speech_before_the_start_timeout_stops_its_clock() -> None:
     script = Script(start_timeout_ms=1000)
     assert "no speech by" not in " ".join(script.hear(silence(500), speech(500), silence(3000)))

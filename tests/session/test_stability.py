@@ -1,4 +1,6 @@
-from hypothesis import given
+import re
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_server.session.stability import StablePrefix, align_prefix, units
@@ -75,6 +77,39 @@ def test_stable_text_survives_an_empty_final() -> None:
 def test_prefix_alignment_places_equal_words() -> None:
     assert align_prefix([" a", " b", " c"], ["a", " x", " b", " c", " d"]) == [0, 2, 3]
     assert align_prefix(["a"], []) == [None]
+
+
+UNITS = st.lists(st.sampled_from(["a", "b", "c", " A", "b,", "...", "d", "e"]), max_size=14)
+
+
+@settings(max_examples=500)
+@given(beginning=UNITS, stable=UNITS, heard=UNITS)
+def test_the_alignment_is_that_of_the_plain_quadratic_table(beginning: list[str], stable: list[str], heard: list[str]) -> None:
+    """Also which of several equally good alignments it is."""
+    for common in ([], beginning):
+        assert align_prefix([*common, *stable], [*common, *heard]) == _plain_alignment([*common, *stable], [*common, *heard])
+
+
+def _plain_alignment(stable: list[str], heard: list[str]) -> list[int | None]:
+    keys = [[re.sub(r"[^\w']+", "", unit).casefold() for unit in units_] for units_ in (stable, heard)]
+    rows, columns = len(stable), len(heard)
+    cost = [[i + j for j in range(columns + 1)] for i in range(rows + 1)]
+    for i in range(1, rows + 1):
+        for j in range(1, columns + 1):
+            differs = keys[0][i - 1] != keys[1][j - 1]
+            cost[i][j] = min(cost[i - 1][j - 1] + differs, cost[i - 1][j] + 1, cost[i][j - 1] + 1)
+    j = min(range(columns + 1), key=lambda end: (cost[rows][end], abs(end - rows)))
+    places: list[int | None] = [None] * rows
+    i = rows
+    while i > 0:
+        if j > 0 and cost[i][j] == cost[i - 1][j - 1] + (keys[0][i - 1] != keys[1][j - 1]):
+            i, j = i - 1, j - 1
+            places[i] = j
+        elif cost[i][j] == cost[i - 1][j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return places
 
 
 @given(readings=st.lists(WORDS, max_size=8), final=WORDS)

@@ -1,0 +1,110 @@
+"""What leaves a stream: the messages that wait for the transport, and each final's ledger, settled when the transport takes it."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from asr_server.api.host import Host
+from asr_server.api.ledger import Ledger, settle
+from asr_server.api.record import segment_record, system_attributes
+from asr_server.api.wire import Wanted, final_result, ledger_message
+from asr_server.engine.worker import Decoded
+from asr_server.events import DecodeWanted, Final
+from asr_server.pb import asr_pb2 as pb
+from asr_server.watch.observer import CallObserver, SegmentRecord, Stage
+
+Response = pb.StreamingRecognizeResponse
+Write = Callable[[Response], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When and why a final was asked for."""
+
+    wanted: DecodeWanted
+    answer_at_s: float
+    before: tuple[Stage, ...]
+    """Stages of the message that closed the segment: ingest, condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyFinal:
+    """A final on its way out."""
+
+    final: Final
+    asked: Asked
+    decoded: Decoded
+    post: Stage
+
+
+class Outbox:
+    """Messages of one stream in the order in which they leave. Used on the event loop only."""
+
+    def __init__(self, host: Host, wanted: Wanted, call: CallObserver, write: Write) -> None:
+        self._host = host
+        self._wanted = wanted
+        self._call = call
+        self._write = write
+        self._rate_hz = host.definition.audio.rate_hz
+        self._waiting: deque[Response | ReadyFinal] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, message: Response | ReadyFinal) -> None:
+        self._waiting.append(message)
+
+    def add_partial(self, response: Response) -> None:
+        """A partial takes the place of an older one of its segment that has not left yet."""
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(last, Response) and last.results and last.results[0].segment == response.results[0].segment:
+            self._waiting[-1] = response
+        else:
+            self._waiting.append(response)
+
+    async def send_first(self) -> None:
+        """Returns when the transport has taken it, which a slow reader delays."""
+        message = self._waiting.popleft()
+        if isinstance(message, Response):
+            await self._write(message)
+            return
+        taken_s = self._host.now()
+        ledger = self._settle(message, taken_s)
+        wire_ledger = ledger_message(ledger, message.decoded)
+        await self._write(Response(results=[final_result(message.final, self._wanted, self._rate_hz, wire_ledger, self._host.system)]))
+        self._record(message, ledger, taken_s)
+
+    def keep_to_ourselves(self, ready: ReadyFinal) -> None:
+        """A segment in which nothing was recognised is recorded, not sent."""
+        self._record(ready, self._settle(ready, ready.post.end_s), ready.post.end_s)
+
+    def record_failure(self, asked: Asked, error: BaseException) -> None:
+        attributes = system_attributes(self._host.system)
+        now_s = self._host.now()
+        self._call.segment(SegmentRecord(asked.wanted.segment, asked.answer_at_s, now_s, asked.before, attributes, failed=str(error)))
+
+    def _settle(self, ready: ReadyFinal, taken_s: float) -> Ledger:
+        return settle(
+            self._wanted.budget,
+            _stages(ready, taken_s),
+            ready.decoded,
+            response_ms=(taken_s - ready.asked.answer_at_s) * 1000,
+            endpoint_wait_ms=ready.asked.wanted.endpoint_wait_samples * 1000 / self._rate_hz,
+        )
+
+    def _record(self, ready: ReadyFinal, ledger: Ledger, taken_s: float) -> None:
+        """The stages are the ledger's own; the segment goes on until the transport has let go of the message."""
+        record = segment_record(
+            ready.final,
+            ready.decoded,
+            ledger,
+            _stages(ready, taken_s),
+            start_s=ready.asked.answer_at_s,
+            end_s=self._host.now(),
+            system=self._host.system,
+        )
+        self._call.segment(record)
+
+
+def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:
+    return (*ready.asked.before, *ready.decoded.stages, ready.post, Stage("send", ready.post.end_s, taken_s))
