@@ -23,6 +23,10 @@ _KINDS: dict[grpc.StatusCode, type[SpeechError]] = {
 }
 
 
+_TOO_LARGE = "larger than max"
+"""gRPC's own refusal of a message has the status of a full server, and no details; it will be too large next time as well."""
+
+
 def speech_error(error: grpc.aio.AioRpcError, target: str) -> SpeechError:
     """The error of ours for one of gRPC's, with what the server at `target` said in `google.rpc` details."""
     kind = _KINDS.get(error.code(), CallFailed)
@@ -35,8 +39,8 @@ def speech_error(error: grpc.aio.AioRpcError, target: str) -> SpeechError:
         elif detail.Is(RetryInfo.DESCRIPTOR):
             retry_after_s = RetryInfo.FromString(detail.value).retry_delay.ToTimedelta().total_seconds()
     said = error.details() or ""
-    if kind is ServerBusy and retry_after_s is None:
-        kind = RequestRefused  # gRPC's own limit: the message is too large, and will be next time
+    if kind is ServerBusy and _TOO_LARGE in said:
+        kind = RequestRefused
     # What gRPC itself says of a failed connection does not always name the server.
     message = f"server {target}: {said or 'is not available'}" if kind is ServerUnreachable else said
     return kind(error.code().name, message, tuple(violations), retry_after_s)

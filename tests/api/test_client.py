@@ -498,3 +498,9 @@ def test_options_that_make_no_sense_are_refused() -> None:
         ClientOptions(open_attempts=0)
     with pytest.raises(ValueError, match="lower case"):
         ClientOptions(metadata=(("Traceparent", "00"),))
+
+
+async def test_a_message_too_large_for_grpc_is_the_callers_fault(server_address: str) -> None:
+    async with Client(server_address) as client:
+        with pytest.raises(RequestRefused, match="larger than max"):
+            await client.recognize(bytes(40 << 20))

@@ -151,7 +151,7 @@ def test_changed_bytes_in_the_cache_are_refused_never_replaced(tmp_path: Path, s
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, split_base: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
-    with pytest.raises(WeightsNotFound, match="another cache directory"):
+    with pytest.raises(WeightsNotFound, match="set ASR_CACHE_DIR to another folder"):
         resolve("base", tmp_path / "cache")
 
 
