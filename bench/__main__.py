@@ -70,6 +70,7 @@ def latency_command(
         budget_ms={part.name: part.planned_ms for part in info.budget},
     )
     result = report(results, Alone(floor_ms, baseline_ms), setup=setup, system=server_system(info), machine=measured_on)
+    result["longest_loop_stall_ms"] = round(info.longest_loop_stall_ms, 1)
     write_json(json, result)
     _show(result)
     return FAILED if result["failed"] or result["lost"] else GOOD
@@ -77,9 +78,9 @@ def latency_command(
 
 async def _speak(parts: Sequence[Part], *, server: str | None, model: str, streams: int, interim: bool) -> tuple[list[Spoken], ServerInfo]:
     async with _server(server, model) as address, Client(address) as client:
-        info = await client.server_info()
         with progress("speaking", len(parts)) as spoken:
-            return await speak_all(client, parts, streams=streams, interim_results=interim, spoken=spoken), info
+            results = await speak_all(client, parts, streams=streams, interim_results=interim, spoken=spoken)
+        return results, await client.server_info()
 
 
 @asynccontextmanager

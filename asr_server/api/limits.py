@@ -15,7 +15,8 @@ class Limits:
     max_chunk_bytes: int = 1 << 20
     """One `audio_content`."""
     max_stream_audio_s: float = 4 * 3_600
-    max_unary_bytes: int = 32 << 20
+    max_unary_bytes: int = 10 << 20
+    """Parsing a larger message would hold up the event loop, and with it every stream: 32 MiB took a quarter of a second."""
     max_unary_audio_s: float = 600
     idle_timeout_s: float = 60
     """A stream without any message."""

@@ -123,6 +123,7 @@ def server_info(info: pb.GetServerInfoResponse) -> ServerInfo:
         budget=_slices(info.budget),
         encodings=tuple(pb.RecognitionConfig.AudioEncoding.Name(encoding) for encoding in info.encodings),
         active_sessions=info.active_sessions,
+        longest_loop_stall_ms=info.longest_loop_stall_ms,
     )
 
 

@@ -144,6 +144,8 @@ class ServerInfo:
     """The default latency budget; nothing is spent."""
     encodings: tuple[str, ...]
     active_sessions: int
+    longest_loop_stall_ms: float
+    """Longest time the server's event loop did not serve anybody, since it began to serve."""
 
     def system(self, model: str = "") -> SystemView:
         """What a result of `model` ("" = the default) would be made by."""
