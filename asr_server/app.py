@@ -98,13 +98,13 @@ async def _serve(
             await _report_health(healths, serving=True)
             ready(settings.host, port)
             await stopping
-            logger.info("draining: %d sessions, at most %g s", admission.active, settings.drain_s)
+            logger.info("stopping; sessions still open: %d, waiting for them at most %g s", admission.active, settings.drain_s)
             admission.close("the server is stopping")
             await healths.enter_graceful_shutdown()
             await _drain(server, service, settings.drain_s)
     finally:
         await server.stop(None)
-    logger.info("longest event-loop stall: %.1f ms", stalls.longest_ms)
+    logger.debug("longest event-loop stall: %.1f ms", stalls.longest_ms)
 
 
 async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float) -> None:

@@ -16,7 +16,11 @@ from asr_server.version import code_version
 from audio_norm import AudioError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Speech recognition inside a latency budget."
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Speech recognition inside a latency budget.",
 )
 app.command()(transcribe)
 

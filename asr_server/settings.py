@@ -4,6 +4,8 @@ The file is YAML with the same names, sections nested. Environment: `ASR_` and t
 `ASR_BUDGET__ASR_MS=250`. This file only builds the options that other files define.
 """
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
 def read_settings(config: Path | None = None, **given: object) -> Settings:
     """`given` are values of the command line; None means not given. Raises `BadSettings`, one line, naming what is wrong."""
     try:
+        _check_environment(os.environ)
         settings = Settings(**_read_file(config))
         chosen = {name: value for name, value in given.items() if value is not None}
         # Validated like the rest, but not through the sources: the command line outranks the environment.
@@ -90,6 +93,14 @@ def read_settings(config: Path | None = None, **given: object) -> Settings:
     except ValidationError as error:
         raise BadSettings("; ".join(_describe(dict(problem)) for problem in error.errors())) from None
     return settings.model_copy(update=chosen)
+
+
+def _check_environment(environ: Mapping[str, str]) -> None:
+    """A misspelt variable must not silently be the default."""
+    for name in environ:
+        if name.startswith(ENV_PREFIX) and name.removeprefix(ENV_PREFIX).split("__")[0].lower() not in Settings.model_fields:
+            accepted = ", ".join(f"{ENV_PREFIX}{field.upper()}" for field in sorted(Settings.model_fields))
+            raise BadSettings(f"{name}: no such setting; accepted: {accepted} (parts of a section after two underscores)")
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from audio_norm.pcm import Frames, to_int16
 
 OUTPUT_FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 
 DefinitionOption = Annotated[str, typer.Option(help="Name of a published data definition, or a .toml file.")]
 ChannelOption = Annotated[int | None, typer.Option(min=1, help="Use this channel (from 1) instead of the mean of all.")]
@@ -99,7 +99,14 @@ def inspect_command(
                 failed += 1
                 _complain(path, error)
             else:
-                typer.echo(json.dumps(_as_json(path, found)) if as_json else _line(path, found, name_width))
+                line = json.dumps(_as_json(path, found)) if as_json else _line(path, found, name_width)
+                if progress.disable:
+                    typer.echo(line)
+                else:
+                    # The bar stands on the terminal: it has to be taken off before a line is written, and put back after it.
+                    progress.stop()
+                    typer.echo(line)
+                    progress.start()
             progress.advance(task)
     if failed:
         raise typer.Exit(1)

@@ -2,12 +2,15 @@
 
 import ast
 import inspect
+import os
 import re
 import shutil
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
+from asr_server.settings import ENV_PREFIX, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,7 +37,7 @@ async def test_the_client_example_prints_what_is_said_and_how_long_it_took(
     shutil.copyfile(str(files("pytest_audioeval") / HELLO), tmp_path / "hello.wav")
     monkeypatch.chdir(tmp_path)
     await run(only_block("Client(").replace("127.0.0.1:50051", server_address))
-    assert re.fullmatch(r"Hello,? world[.!]? \d+(\.\d+)?\n", capsys.readouterr().out, flags=re.IGNORECASE)
+    assert re.fullmatch(r"Hello,? world[.!]? \d+ ms\n", capsys.readouterr().out, flags=re.IGNORECASE)
 
 
 async def test_what_counts_as_an_error_is_as_stated() -> None:
@@ -57,3 +60,12 @@ def test_links_lead_somewhere(target: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)", README)) - {"and"}))
 def test_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_the_settings_shown_are_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(ENV_PREFIX)]:
+        monkeypatch.delenv(name)
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    config = tmp_path / "server.yaml"
+    config.write_text(block)
+    assert read_settings(config) == read_settings()

@@ -68,6 +68,12 @@ def test_a_wrong_nested_name_in_the_environment_is_refused(monkeypatch: pytest.M
         read_settings()
 
 
+def test_a_misspelt_variable_is_refused_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASR_PROT", "1")
+    with pytest.raises(BadSettings, match="ASR_PROT: no such setting; accepted: ASR_BUDGET, "):
+        read_settings()
+
+
 def test_a_missing_config_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot read the config file"):
         read_settings(tmp_path / "none.yaml")

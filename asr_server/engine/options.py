@@ -47,4 +47,12 @@ class EngineOptions:
 
     def described(self) -> dict[str, str]:
         """Every option as text, for the release."""
-        return {option.name: str(getattr(self, option.name)) for option in fields(self)}
+        return {option.name: _as_text(getattr(self, option.name)) for option in fields(self)}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, NoSpeechRule):
+        return " ".join(f"{part.name}={getattr(value, part.name):g}" for part in fields(value))
+    return str(value)

@@ -63,6 +63,11 @@ async def _transcribe(options: TranscribeOptions, out: TextIO, err: TextIO, inte
         display.summary(summarize(finals, source.sent.audio_s, system, failed=str(failure or "")))
     if failure is not None:
         raise failure
+    wordless = sum(final.ledger is not None and "words" in final.ledger.degraded for final in finals)
+    if options.words and wordless:
+        print(
+            f"word times were left out of {wordless} of {len(finals)} finals to save time; --budget-ms 5000 leaves room for them", file=err
+        )
     return 0
 
 
