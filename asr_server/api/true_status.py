@@ -1,5 +1,5 @@
 """How a call really ended. `grpc.aio` overwrites the server's status with INTERNAL when a write fails because the call has ended
-(grpc/grpc issue 36066, open in grpcio 1.85), which every stream that the server ends while audio is being sent may run into."""
+(grpc/grpc#36066, open in grpcio 1.85), which every stream that the server ends while audio is being sent may run into."""
 
 import asyncio
 from collections.abc import Coroutine
