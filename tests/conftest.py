@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,6 @@ def shared_data() -> Path:
     if not SHARED_DATA.exists():
         pytest.skip("the larger speech collection is not here")
     return SHARED_DATA
-
-
-@pytest.fixture(scope="session")
-def english_clips() -> list[tuple[Path, str]]:
-    """Short real recordings with what is said in them."""
-    spec = find_spec("pytest_audioeval")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "samples" / "audio" / "en"
-    clips = [(wav, wav.with_suffix(".txt").read_text().strip()) for wav in sorted(folder.glob("*.wav"))]
-    assert clips
-    return clips
 
 
 @pytest.fixture(scope="session")

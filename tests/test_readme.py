@@ -5,17 +5,16 @@ import inspect
 import os
 import re
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from asr_server.settings import ENV_PREFIX, read_settings
+from tests.recordings import recording
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-HELLO = "samples/audio/en/hello_world.wav"
 
 
 def only_block(mark: str) -> str:
@@ -34,7 +33,7 @@ async def run(source: str) -> None:
 async def test_the_client_example_prints_what_is_said_and_how_long_it_took(
     server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copyfile(str(files("pytest_audioeval") / HELLO), tmp_path / "hello.wav")
+    shutil.copyfile(recording("hello_world"), tmp_path / "hello.wav")
     monkeypatch.chdir(tmp_path)
     await run(only_block("Client(").replace("127.0.0.1:50051", server_address))
     assert re.fullmatch(r"Hello,? world[.!]? \d+ ms\n", capsys.readouterr().out, flags=re.IGNORECASE)

@@ -12,6 +12,7 @@ import pytest
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions, StreamOptions
 from asr_server.api.results import Result
+from tests.recordings import recording
 from tests.watch.otlp_receiver import Received, otlp_grpc, otlp_http
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -37,8 +38,8 @@ async def traced_stream(endpoint: dict[str, str], clip: Path) -> list[Result]:
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-async def test_a_real_stream_is_one_trace_with_a_span_for_every_stage(protocol: str, english_clips: list[tuple[Path, str]]) -> None:
-    clip, _ = english_clips[-1]
+async def test_a_real_stream_is_one_trace_with_a_span_for_every_stage(protocol: str) -> None:
+    clip = recording("quick_brown_fox")
     with otlp_grpc() if protocol == "grpc" else otlp_http() as received:
         results = await traced_stream({"OTEL_EXPORTER_OTLP_ENDPOINT": received.endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}, clip)
         final = next(result for result in results if result.is_final)

@@ -1,23 +1,17 @@
 """Audio for the tests: short recorded speech of an installed package, and noise and tones made here."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import soundfile
 
 from audio_norm import Samples
+from tests.recordings import recording
 
 RATE_HZ = 16_000
 
 
 def speech(name: str = "counting", language: str = "en") -> Samples:
     """A few seconds of clean speech at 16 kHz."""
-    spec = find_spec("pytest_audioeval")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "samples" / "audio"
-    samples, rate_hz = soundfile.read(folder / language / f"{name}.wav", dtype="float32")
+    samples, rate_hz = soundfile.read(recording(name, language), dtype="float32")
     assert rate_hz == RATE_HZ
     return samples  # type: ignore[no-any-return]
 

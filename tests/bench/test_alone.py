@@ -1,6 +1,3 @@
-from importlib.resources import files
-from pathlib import Path
-
 import pytest
 
 from asr_server.api.clip import Clip as Audio
@@ -13,8 +10,9 @@ from eval.audio import read_frames
 from eval.manifest import Clip, TimedWord
 from tests.bench.fake_server import final
 from tests.fake_engine import FakeEngine, said
+from tests.recordings import recording
 
-FOX = Clip("fox", Path(str(files("pytest_audioeval") / "samples/audio/en/quick_brown_fox.wav")), "")
+FOX = Clip("fox", recording("quick_brown_fox"), "")
 DEFINITION = load_definition("v1")
 
 

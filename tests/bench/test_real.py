@@ -1,14 +1,14 @@
 """The whole bench on one short clip against a real server. What it measures is not checked, only that it is all there."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from bench.__main__ import main
+from tests.recordings import recording
 
-HELLO = str(files("pytest_audioeval") / "samples/audio/en/hello_world.wav")
+HELLO = str(recording("hello_world"))
 
 
 def test_a_clip_is_spoken_heard_and_accounted_for(tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,17 +1,15 @@
 """Real models and real clips for the engine's tests, each loaded once."""
 
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from asr_server.engine.options import EngineOptions
 from asr_server.engine.weights import ModelFiles, resolve
 from asr_server.engine.whisper import WhisperEngine
 from audio_norm import Normalized, Samples, Span
+from tests.audio_norm.samples import speech
 
 RATE_HZ = 16_000
 
@@ -55,11 +53,9 @@ def base(base_files: ModelFiles) -> WhisperEngine:
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], Samples]:
     """Samples at 16 kHz of a clip such as "en/hello_world"."""
-    folder = Path(str(files("pytest_audioeval") / "samples" / "audio"))
 
     def load(name: str) -> Samples:
-        samples, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")
-        assert rate_hz == RATE_HZ
-        return np.asarray(samples, dtype=np.float32)
+        language, clip_name = name.split("/")
+        return speech(clip_name, language)
 
     return load

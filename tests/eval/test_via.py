@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ from eval.manifest import Clip
 from eval.recognisers import Failed, Skipped
 from eval.via import ENGINE_MAX_S, EngineRecogniser
 from tests.fake_engine import FakeEngine, said
+from tests.recordings import recording
 
-HELLO = Path(str(files("pytest_audioeval") / "samples/audio/en/hello_world.wav"))
+HELLO = recording("hello_world")
 
 
 def hear(engine: FakeEngine, clip: Clip) -> str:
