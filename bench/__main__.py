@@ -69,8 +69,14 @@ def latency_command(
         vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
         budget_ms={part.name: part.planned_ms for part in info.budget},
     )
-    result = report(results, Alone(floor_ms, baseline_ms), setup=setup, system=server_system(info), machine=measured_on)
-    result["longest_loop_stall_ms"] = round(info.longest_loop_stall_ms, 1)
+    result = report(
+        results,
+        Alone(floor_ms, baseline_ms),
+        setup=setup,
+        system=server_system(info),
+        machine=measured_on,
+        longest_loop_stall_ms=info.longest_loop_stall_ms,
+    )
     write_json(json, result)
     _show(result)
     return FAILED if result["failed"] or result["lost"] else GOOD

@@ -44,7 +44,9 @@ def make_ready(clip: Clip, definition: DataDefinition) -> Part:
     return Part(clip, decode_clip(clip.audio.read_bytes()), speech_end(clip, frames, rate_hz, definition))
 
 
-def report(results: Sequence[Spoken], alone: Alone, *, setup: Setup, system: System, machine: dict[str, object]) -> dict[str, object]:
+def report(
+    results: Sequence[Spoken], alone: Alone, *, setup: Setup, system: System, machine: dict[str, object], longest_loop_stall_ms: float
+) -> dict[str, object]:
     """Everything about a run, ready for JSON; all times in ms. README.md says what each covers."""
     finals = [final for spoken in results for final in spoken.finals]
     counts = total([_counts(spoken) for spoken in results])
@@ -68,6 +70,7 @@ def report(results: Sequence[Spoken], alone: Alone, *, setup: Setup, system: Sys
         "floor_ms": quantiles(alone.floor_ms),
         "baseline_ms": quantiles(alone.baseline_ms),
         "pacing_lag_ms": quantiles(lag for spoken in results for lag in spoken.lags_ms),
+        "longest_loop_stall_ms": round(longest_loop_stall_ms, 1),
         "runs": [_run(spoken) for spoken in results],
         "setup": asdict(setup),
         "text_rules": TEXT_RULES,

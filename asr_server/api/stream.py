@@ -236,7 +236,7 @@ class Stream:
                 case Partial():
                     self._show(event)
                 case Final():
-                    self._finish(event)
+                    self._finish(event, moment.arrived_s)
                 case SpeechStarted(at_sample):
                     self._tell(Response.SPEECH_ACTIVITY_BEGIN, at_sample, names.EVENT_SPEECH_STARTED)
                 case SpeechEnded(at_sample):
@@ -317,10 +317,10 @@ class Stream:
         self._call.event(names.EVENT_PARTIAL, shown, self._host.now())
         self._outbox.add_partial(Response(results=partial_results(partial, self._wanted, self._rate_hz)))
 
-    def _finish(self, final: Final) -> None:
-        began_s = self._host.now()
+    def _finish(self, final: Final, answered_s: float) -> None:
+        """`answered_s`: when the last answer it waited for came."""
         asked, decoded = self._asked.pop(final.job), self._decoded.pop(final.job)
-        ready = ReadyFinal(final, asked, decoded, Stage("post", began_s, self._host.now()))
+        ready = ReadyFinal(final, asked, decoded, Stage("post", answered_s, self._host.now()))
         if final.hypothesis.text:
             self._outbox.add(ready)
         else:
