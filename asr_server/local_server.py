@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from asr_server.errors import SetupError
 
@@ -14,6 +15,15 @@ STOP_TIMEOUT_S = 10.0
 _TAIL_BYTES = 8192
 
 
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A child that is ready."""
+
+    address: str
+    """host:port"""
+    pid: int
+
+
 def serve_command(model: str = "") -> tuple[str, ...]:
     """`serve` on a free loopback port, in this Python."""
     chosen = ("--model", model) if model else ()
@@ -21,8 +31,8 @@ def serve_command(model: str = "") -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0) -> AsyncIterator[str]:
-    """Starts the server and gives its "host:port" once it is ready; ends it on leaving, however that happens.
+async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0) -> AsyncIterator[LocalServer]:
+    """Starts the server and gives it once it is ready; ends it on leaving, however that happens.
 
     Raises `SetupError`, with the last line the child wrote to stderr, when it ends or takes too long before it is ready.
     """
@@ -49,7 +59,7 @@ async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0
             await drains[0]
             raise SetupError(errors.last_line or f"the server ended with exit code {code} before it was ready")
         drains.append(asyncio.create_task(_Tail().drain(process.stdout)))
-        yield target
+        yield LocalServer(target, process.pid)
     finally:
         await _end(process)
         await asyncio.gather(*drains, return_exceptions=True)

@@ -43,6 +43,10 @@ class Inspection:
     is as loud as the speech."""
     speech_ratio: float
     """Share of the duration that is speech."""
+    leading_silence_s: float | None
+    """Before the first speech; None without any."""
+    trailing_silence_s: float | None
+    """After the last speech; None without any."""
     silence_cut_s: float
     """How much shorter the result is; all of it when rejected."""
     clipped_ratio: float
@@ -68,6 +72,8 @@ def inspect_audio(frames: Frames, rate_hz: int, definition: DataDefinition, chan
         gain_db=result.gain_db,
         snr_db=snr_db(window.samples, window.speech),
         speech_ratio=result.speech_samples / len(window.samples) if len(window.samples) else 0.0,
+        leading_silence_s=window.speech[0].start_sample / result.rate_hz if window.speech else None,
+        trailing_silence_s=(window.end_sample - window.speech[-1].end_sample) / result.rate_hz if window.speech else None,
         silence_cut_s=(len(window.samples) - len(result.samples)) / result.rate_hz,
         clipped_ratio=window.clipped_ratio,
         rejected=result.rejected,

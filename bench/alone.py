@@ -11,7 +11,8 @@ from asr_server.engine.engine import DecodeOptions, Engine
 from audio_norm import DataDefinition, Frames, SilenceRule
 from bench.streams import FinalSeen, Spoken
 from eval.audio import read_frames
-from eval.via import FasterWhisper, primary_tag
+from eval.by_faster_whisper import FasterWhisper
+from eval.via import primary_tag
 
 
 @dataclass(frozen=True, slots=True)

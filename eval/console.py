@@ -1,6 +1,7 @@
 """How the command lines of `eval` and `bench` behave: progress on stderr, errors as one line, exit codes 0, 1 and 2."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,15 @@ from asr_server.errors import AsrError, WrongCall
 from audio_norm import AudioError
 from eval.manifest import ManifestError
 
-GOOD, FAILED, WRONG_CALL = 0, 1, 2
-"""Exit codes: all good; what was measured failed; the call was wrong and nothing was measured."""
+GOOD, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all good; what was measured failed; the call was wrong and nothing was measured; Ctrl-C."""
 
 # The command-line library's base of "the user called it wrongly"; it has no public name of its own.
 _UsageError: Any = typer.BadParameter.__base__
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what was kept. The message is for the user."""
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
@@ -32,9 +37,12 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int
         return stop.exit_code
     except (ManifestError, AsrError, AudioError) as error:
         return _wrong(name, str(error))
+    except Interrupted as stop:
+        sys.stderr.write(f"{name}: {stop}\n")
+        return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write(f"{name}: interrupted, nothing was written\n")
-        return 130
+        return INTERRUPTED
     return code if isinstance(code, int) else GOOD
 
 
@@ -60,17 +68,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_json(path: Path, report: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def read_result(path: Path) -> list[Mapping[str, Any]]:
-    """The hypotheses of a result of `eval run`. Raises WrongCall."""
-    try:
-        hypotheses = json.loads(path.read_text(encoding="utf-8"))["hypotheses"]
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongCall(f"cannot read {path}: {error}") from None
-    except (json.JSONDecodeError, KeyError, TypeError):
-        raise WrongCall(f"{path} is not a result of `python -m eval run --json`") from None
-    if not all(isinstance(one, dict) and {"id", "ref_words", "hyp_words"} <= set(one) for one in hypotheses):
-        raise WrongCall(f"{path} has hypotheses without id, ref_words or hyp_words: make it again with `python -m eval run`")
-    return list(hypotheses)
+    """Whole or not at all: what stood there before stays until the new text is on disk."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    unfinished.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)

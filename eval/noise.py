@@ -1,6 +1,6 @@
 """`python -m eval noise`: words heard in recordings without speech. Every one of them is made up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asr_server.errors import WrongCall
@@ -8,11 +8,11 @@ from eval.audio import duration_s
 from eval.manifest import Clip
 from eval.normalize import TEXT_RULES
 from eval.recognisers import System
-from eval.run import Scored, Unscored
+from eval.run import Outcome, Scored, Unscored
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardWords:
     """What came of one recording."""
 
     id: str
@@ -37,12 +37,12 @@ def recordings(clips: Sequence[Clip], exclude: Sequence[str], language: str) -> 
     return [replace(clip, language=language, duration_s=duration_s(clip)) for clip in chosen]
 
 
-def heard(outcome: Scored) -> Heard:
+def heard(outcome: Scored) -> HeardWords:
     """Words are counted after normalisation, so a lone "..." is none."""
-    return Heard(outcome.clip.id, duration_s(outcome.clip), len(outcome.hypothesis.split()), outcome.text, outcome.error)
+    return HeardWords(outcome.clip.id, duration_s(outcome.clip), len(outcome.hypothesis.split()), outcome.heard.text, outcome.error)
 
 
-def report(outcomes: Sequence[Scored | Unscored], system: System, *, via: str) -> dict[str, object]:
+def report(outcomes: Sequence[Outcome], system: System, *, via: Mapping[str, object]) -> dict[str, object]:
     """Ready for JSON. The rate is of all words to all minutes, over recordings that were heard."""
     scored = [heard(outcome) for outcome in outcomes if isinstance(outcome, Scored)]
     good = [one for one in scored if not one.error]
@@ -57,7 +57,7 @@ def report(outcomes: Sequence[Scored | Unscored], system: System, *, via: str) -
         "heard": [{"id": one.id, "duration_s": one.duration_s, "words": one.words, "text": one.text} for one in good],
         "skipped": [{"id": outcome.clip.id, "reason": outcome.reason} for outcome in outcomes if isinstance(outcome, Unscored)],
         "failed": [{"id": one.id, "error": one.error} for one in scored if one.error],
-        "via": via,
+        **via,
         "text_rules": TEXT_RULES,
         "system": system.as_json(),
     }

@@ -20,6 +20,15 @@ SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my"})
 """Written without spaces between words: each character counts as a word, so the "word" error rate is a character error rate."""
 
 
+def is_spaceless(language: str) -> bool:
+    """Whether error rates of this language are of characters. `language`: BCP-47."""
+    return _primary(language) in SPACELESS_LANGUAGES
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()
+
+
 @cache
 def _rules(language: str) -> Callable[[str], str]:
     if language == "en":
@@ -29,5 +38,5 @@ def _rules(language: str) -> Callable[[str], str]:
 
 def normalize(text: str, language: str = "en") -> str:
     """Words as they are compared, one space between them. `language`: BCP-47; only its primary tag matters."""
-    tokens = _rules(language.partition("-")[0].lower())(text).split()
+    tokens = _rules(_primary(language))(text).split()
     return " ".join(token for token in tokens if any(character.isalnum() for character in token))

@@ -1,14 +1,17 @@
 """`python -m eval run`: the word error rate of a recogniser on a manifest."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asr_server.errors import WrongCall
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES, normalize
-from eval.recognisers import Failed, Recogniser, Skipped, System
-from eval.wer import ErrorCounts, bootstrap_ci95, count_errors, total
+from audio_norm import AudioError, DataDefinition, Inspection, inspect_audio
+from eval.audio import read_frames
+from eval.journal import Entry
+from eval.manifest import Clip, ManifestError
+from eval.normalize import normalize
+from eval.recognisers import Failed, Heard, Recogniser, Skipped
+from eval.wer import ErrorCounts, count_errors
 
 NOT_HEADLINE = frozenset({"fsdd_digits", "alphanumeric_commands", "cards_commands", "digit_strings", "multilingual", "long_form"})
 """Sets that are told apart: isolated words and digits, other languages, a whole chapter. The headline is English running speech."""
@@ -19,7 +22,9 @@ class Scored:
     """One clip, as it was said and as it was heard."""
 
     clip: Clip
-    text: str
+    heard: Heard
+    audio: Inspection | None
+    """None when the recogniser failed."""
     reference: str
     """Normalised, as compared."""
     hypothesis: str
@@ -28,6 +33,11 @@ class Scored:
     error: str = ""
     """Why nothing was heard, when the recogniser failed."""
 
+    @property
+    def is_silence(self) -> bool:
+        """Nobody speaks in it, by its reference: words heard in it are counted apart."""
+        return not self.clip.text.strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Unscored:
@@ -35,6 +45,9 @@ class Unscored:
 
     clip: Clip
     reason: str
+
+
+Outcome = Scored | Unscored
 
 
 def select(clips: Sequence[Clip], *, sets: Iterable[str] = (), exclude_sets: Iterable[str] = (), limit: int | None = None) -> list[Clip]:
@@ -49,76 +62,49 @@ def select(clips: Sequence[Clip], *, sets: Iterable[str] = (), exclude_sets: Ite
     return chosen
 
 
-def score(clip: Clip, text: str, error: str = "") -> Scored:
-    reference, hypothesis = normalize(clip.text, clip.language), normalize(text, clip.language)
-    return Scored(clip, text, reference, hypothesis, count_errors(reference, hypothesis), error)
+def score(clip: Clip, entry: Entry | None, error: str = "") -> Scored:
+    """`entry` is None when the recogniser failed."""
+    heard, audio = (entry.heard, entry.audio) if entry else (Heard(), None)
+    reference, hypothesis = normalize(clip.text, clip.language), normalize(heard.text, clip.language)
+    return Scored(clip, heard, audio, reference, hypothesis, count_errors(reference, hypothesis), error)
 
 
-async def hear_all(clips: Sequence[Clip], recogniser: Recogniser, *, jobs: int, heard: Callable[[], None]) -> list[Scored | Unscored]:
-    """Every clip, `jobs` at a time, in the order of the manifest. `heard` is called after each."""
+async def hear_all(
+    clips: Sequence[Clip],
+    recogniser: Recogniser,
+    definition: DataDefinition,
+    *,
+    jobs: int,
+    taken_up: Mapping[str, Entry],
+    heard: Callable[[Clip, Entry | None], None],
+) -> list[Outcome]:
+    """Every clip that was not `taken_up` from an earlier run, `jobs` at a time; outcomes in the order of the manifest.
+
+    `heard` is called after each clip, with None for a clip that was skipped or failed. `definition` is what the audio is measured by.
+    """
     room = asyncio.Semaphore(jobs)
 
-    async def hear(clip: Clip) -> Scored | Unscored:
+    async def hear(clip: Clip) -> Outcome:
+        if clip.id in taken_up:
+            return score(clip, taken_up[clip.id])
         async with room:
+            entry = None
             try:
-                return score(clip, await recogniser.hear(clip))
+                found = await recogniser.hear(clip)
+                entry = Entry(found, await asyncio.to_thread(inspect, clip, definition))
             except Skipped as skipped:
                 return Unscored(clip, str(skipped))
-            except Failed as failed:
-                return score(clip, "", error=str(failed))
+            except (Failed, ManifestError, AudioError) as failed:
+                return score(clip, None, error=str(failed))
             finally:
-                heard()
+                heard(clip, entry)
+            return score(clip, entry)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(hear(clip)) for clip in clips]
     return [task.result() for task in tasks]
 
 
-def report(outcomes: Sequence[Scored | Unscored], system: System, *, via: str) -> dict[str, object]:
-    """Everything about a run, ready for JSON. Rates are shares of the reference words: 0.08 is 8 %."""
-    scored = [outcome for outcome in outcomes if isinstance(outcome, Scored)]
-    sets = sorted({outcome.clip.set for outcome in scored})
-    return {
-        **_rate([outcome.counts for outcome in scored]),
-        "by_set": {name: _rate([outcome.counts for outcome in scored if outcome.clip.set == name]) for name in sets},
-        "skipped": [
-            {"id": outcome.clip.id, "set": outcome.clip.set, "reason": outcome.reason}
-            for outcome in outcomes
-            if isinstance(outcome, Unscored)
-        ],
-        "failed": [{"id": outcome.clip.id, "set": outcome.clip.set, "error": outcome.error} for outcome in scored if outcome.error],
-        "hypotheses": [_hypothesis(outcome) for outcome in scored],
-        "via": via,
-        "text_rules": TEXT_RULES,
-        "system": system.as_json(),
-    }
-
-
-def _rate(counts: Sequence[ErrorCounts]) -> dict[str, object]:
-    summed = total(counts)
-    ci95 = bootstrap_ci95(counts)
-    return {
-        "wer": None if summed.rate is None else round(summed.rate, 5),
-        "ci95": None if ci95 is None else [round(bound, 5) for bound in ci95],
-        "words": summed.words,
-        "S": summed.substitutions,
-        "D": summed.deletions,
-        "I": summed.insertions,
-        "clips": len(counts),
-    }
-
-
-def _hypothesis(outcome: Scored) -> dict[str, object]:
-    return {
-        "id": outcome.clip.id,
-        "set": outcome.clip.set,
-        "language": outcome.clip.language,
-        "ref": outcome.clip.text,
-        "hyp": outcome.text,
-        "ref_words": outcome.reference,
-        "hyp_words": outcome.hypothesis,
-        "S": outcome.counts.substitutions,
-        "D": outcome.counts.deletions,
-        "I": outcome.counts.insertions,
-        "words": outcome.counts.words,
-    }
+def inspect(clip: Clip, definition: DataDefinition) -> Inspection:
+    """What the clip's audio is like. Raises ManifestError for a file that is not audio."""
+    return inspect_audio(*read_frames(clip), definition)

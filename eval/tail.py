@@ -1,13 +1,9 @@
 """Words missing at the end: is what was said last still there? The usual loss of streaming recognisers, invisible in a corpus rate."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from eval.result import RunResult
 from eval.wer import words_up_to_last_heard
-
-Hypothesis = Mapping[str, Any]
-"""One of the `hypotheses` in a result of `eval run`: `id`, and the normalised `ref_words` and `hyp_words`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +26,14 @@ def missing_at_end(reference: str, hypothesis: str) -> int:
     return len(reference.split()) - words_up_to_last_heard(reference, hypothesis)
 
 
-def compare(tested: Iterable[Hypothesis], against: Iterable[Hypothesis]) -> tuple[int, list[Tail]]:
-    """How many clips both sides have, and those that miss more at their end than the same clips do in `against`."""
-    before = {one["id"]: one for one in against}
-    both = [(one, before[one["id"]]) for one in tested if one["id"] in before]
+def compare(tested: RunResult, against: RunResult) -> tuple[int, list[Tail]]:
+    """How many clips both runs have, and those that miss more at their end than the same clips do in `against`."""
+    both = [(clip, against.clips[clip.id]) for clip in tested.clips.values() if clip.id in against.clips]
     found = []
-    for one, other in both:
-        missing, missing_before = missing_at_end(one["ref_words"], one["hyp_words"]), missing_at_end(other["ref_words"], other["hyp_words"])
+    for clip, before in both:
+        missing, missing_before = (missing_at_end(one.reference_words, one.hypothesis_words) for one in (clip, before))
         if missing > missing_before:
-            found.append(Tail(one["id"], missing, missing_before, _end(one["ref_words"]), _end(one["hyp_words"])))
+            found.append(Tail(clip.id, missing, missing_before, _end(clip.reference_words), _end(clip.hypothesis_words)))
     return len(both), found
 
 

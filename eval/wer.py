@@ -6,11 +6,11 @@ assert count_errors("", "hello").rate is None                           # and th
 assert (count_errors("", "hello") + count_errors("a b", "a b")).rate == 0.5   # but in a corpus it counts
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-import jiwer
-import numpy as np
+from eval.alignment import align
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +57,15 @@ def count_errors(reference: str, hypothesis: str) -> ErrorCounts:
 
     The total is the edit distance; how it divides into substitutions, deletions and insertions is one of the shortest ways.
     """
-    words = len(reference.split())
-    if not words:
-        return ErrorCounts(insertions=len(hypothesis.split()))
-    alignment = jiwer.process_words(reference, hypothesis)
-    return ErrorCounts(alignment.substitutions, alignment.deletions, alignment.insertions, words)
+    kinds = Counter(pair.kind for pair in align(reference, hypothesis))
+    return ErrorCounts(kinds["substitute"], kinds["delete"], kinds["insert"], len(reference.split()))
 
 
 def words_up_to_last_heard(reference: str, hypothesis: str) -> int:
     """How many reference words there are up to the last one that was heard at all, rightly or wrongly."""
-    if not reference.split() or not hypothesis.split():
-        return 0
-    chunks = jiwer.process_words(reference, hypothesis).alignments[0]
-    return max((chunk.ref_end_idx for chunk in chunks if chunk.type in {"equal", "substitute"}), default=0)
+    heard = (pair.reference_index + 1 for pair in align(reference, hypothesis) if pair.kind in {"equal", "substitute"})
+    return max(heard, default=0)
 
 
-def total(counts: Sequence[ErrorCounts]) -> ErrorCounts:
+def total(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     return sum(counts, start=ErrorCounts.zero())
-
-
-def bootstrap_ci95(clips: Sequence[ErrorCounts], *, resamples: int = 2_000, seed: int = 0) -> tuple[float, float] | None:
-    """Where the corpus rate would fall in 95 of 100 corpora of clips drawn like these; the same for the same clips and seed.
-
-    Clips are drawn with replacement. Clips of one speaker are treated as independent, so with few speakers the interval is too
-    narrow for "other speakers". None when there are no reference words.
-    """
-    if total(clips).words == 0:
-        return None
-    errors = np.array([clip.errors for clip in clips], dtype=np.int64)
-    words = np.array([clip.words for clip in clips], dtype=np.int64)
-    drawn = np.random.default_rng(seed).integers(0, len(clips), size=(resamples, len(clips)))
-    drawn_words = words[drawn].sum(axis=1)
-    has_words = drawn_words > 0
-    rates = errors[drawn].sum(axis=1)[has_words] / drawn_words[has_words]
-    low, high = np.quantile(rates, [0.025, 0.975])
-    return float(low), float(high)

@@ -88,6 +88,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.engine",
         "asr_server.errors",
         "asr_server.local_server",
+        "asr_server.machine",
         "asr_server.version",
     ),
     "bench": (
@@ -101,6 +102,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.errors",
         "asr_server.local_server",
         "asr_server.machine",
+        "asr_server.watch.stall",
         "eval",
     ),
 }
@@ -115,11 +117,24 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "google.rpc": ("asr_server.api",),
     "opentelemetry": ("asr_server.watch.telemetry",),
     "ctranslate2": ("asr_server.engine.whisper",),
-    "faster_whisper": ("asr_server.engine.whisper", "asr_server.engine.weights", "eval.via"),
-    "typer": ("asr_server.cli", "asr_server.transcribe", "audio_norm.cli", "eval.console", "eval.__main__", "bench.__main__"),
+    "faster_whisper": ("asr_server.engine.whisper", "asr_server.engine.weights", "eval.by_faster_whisper"),
+    "typer": (
+        "asr_server.cli",
+        "asr_server.transcribe",
+        "audio_norm.cli",
+        "eval.console",
+        "eval.commands",
+        "eval.__main__",
+        "bench.commands",
+        "bench.__main__",
+    ),
+    "jinja2": ("eval.page", "bench.page"),
+    "matplotlib": ("bench.charts",),
+    "psutil": ("bench.process",),
+    "httpx2": ("eval.download",),
     "pydantic": ("asr_server.settings",),
     "pydantic_settings": ("asr_server.settings",),
-    "jiwer": ("eval.wer",),
+    "jiwer": ("eval.alignment",),
     "whisper_normalizer": ("eval.normalize",),
 }
 

@@ -23,8 +23,9 @@ async def running(notes: Path) -> None:
 
 async def test_the_address_of_the_ready_line_is_given_and_sigterm_sent_afterwards(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    async with local_server(fake(notes, "ready", "127.0.0.1:4711")) as target:
-        assert target == "127.0.0.1:4711"
+    async with local_server(fake(notes, "ready", "127.0.0.1:4711")) as server:
+        assert server.address == "127.0.0.1:4711"
+        assert server.pid > 0
         await running(notes)
     assert notes.read_text() == "ended by SIGTERM"
 

@@ -125,7 +125,7 @@ async def _own_server(model: str, err: TextIO) -> AsyncIterator[str]:
     settings = read_settings(None, model=model or None)  # what the child will read too
     async with AsyncExitStack() as stack:
         with _progress(err, f"loading model {settings.model} ..."):
-            target = await stack.enter_async_context(local_server(serve_command(model)))
+            target = (await stack.enter_async_context(local_server(serve_command(model)))).address
         yield target
 
 

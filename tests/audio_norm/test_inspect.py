@@ -58,6 +58,8 @@ def test_a_recording_is_measured_before_and_after() -> None:
     assert found.peak_before_dbtp is not None
     assert found.peak_after_dbtp == pytest.approx(found.peak_before_dbtp + found.gain_db, abs=0.05)
     assert 3.0 < found.silence_cut_s < 4.0
+    assert 1.8 < (found.leading_silence_s or 0.0) < 2.8
+    assert 1.5 < (found.trailing_silence_s or 0.0) < 2.5
     assert 0.2 < found.speech_ratio < 0.5
     assert (found.snr_db or 0.0) > 20.0
     assert found.clipped_ratio == 0.0
@@ -68,6 +70,7 @@ def test_a_rejected_recording_has_no_after_and_is_cut_whole() -> None:
     found = inspect_audio(np.zeros((RATE_HZ, 2), np.float32), RATE_HZ, V1)
     assert found.rejected == "no_speech"
     assert found.silence_cut_s == 1.0
+    assert (found.leading_silence_s, found.trailing_silence_s) == (None, None)
     assert (found.loudness_before_lufs, found.loudness_after_lufs, found.peak_after_dbtp, found.snr_db) == (None, None, None, None)
 
 

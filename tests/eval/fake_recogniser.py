@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from asr_server.engine.engine import Release
 from eval.manifest import Clip
-from eval.recognisers import Failed, Skipped, System
+from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 
 
 class FakeRecogniser:
@@ -15,8 +15,8 @@ class FakeRecogniser:
     def __init__(self, texts: Mapping[str, str | Skipped | Failed]) -> None:
         self._texts = texts
 
-    async def hear(self, clip: Clip) -> str:
+    async def hear(self, clip: Clip) -> Heard:
         text = self._texts[clip.id]
         if isinstance(text, Exception):
             raise text
-        return text
+        return Heard((HeardSegment(text, 0.0, 1.0, 0.9),)) if text else Heard()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.wer import ErrorCounts, bootstrap_ci95, count_errors, total
+from eval.wer import ErrorCounts, count_errors, total
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=8).map(" ".join)
 
@@ -71,25 +71,3 @@ def test_counts_are_frozen_and_checked() -> None:
         ErrorCounts(insertions=-1)
     with pytest.raises(ValueError, match="more words wrong"):
         ErrorCounts(substitutions=2, deletions=1, words=2)
-
-
-def test_the_interval_is_the_same_for_the_same_clips_and_seed_and_holds_the_rate() -> None:
-    clips = [ErrorCounts(substitutions=n % 3, words=10) for n in range(30)]
-    interval = bootstrap_ci95(clips)
-    assert interval is not None
-    low, high = interval
-    assert interval == bootstrap_ci95(clips)
-    assert low < 0.1 < high
-
-
-def test_the_interval_of_equal_clips_is_a_point() -> None:
-    assert bootstrap_ci95([ErrorCounts(deletions=1, words=4)] * 9) == (0.25, 0.25)
-
-
-def test_the_interval_leaves_out_resamples_without_reference_words() -> None:
-    assert bootstrap_ci95([ErrorCounts(substitutions=1, words=2), ErrorCounts()]) == (0.5, 0.5)
-
-
-def test_there_is_no_interval_without_reference_words() -> None:
-    assert bootstrap_ci95([]) is None
-    assert bootstrap_ci95([ErrorCounts(insertions=3)]) is None

@@ -1,0 +1,31 @@
+"""The server that a bench speaks to: one that runs already, or one started for the run in a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from asr_server.local_server import local_server, serve_command
+from bench.process import ProcessWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    address: str
+    """host:port"""
+    process: ProcessWatch | None
+    """None for a server whose process is not known: what it uses of its machine is not measured."""
+    is_own: bool
+    """Started for the run."""
+
+
+@asynccontextmanager
+async def serving(server: str | None, model: str, *, pid: int | None = None) -> AsyncIterator[Serving]:
+    """`server`: host:port; None: one is started, with `model`. `pid`: of a `server` on this machine, to see what it uses.
+
+    Raises SetupError when it does not start, WrongCall for a process that cannot be looked at.
+    """
+    if server is not None:
+        yield Serving(server, ProcessWatch(pid) if pid is not None else None, is_own=False)
+    else:
+        async with local_server(serve_command(model)) as started:
+            yield Serving(started.address, ProcessWatch(started.pid), is_own=True)

@@ -1,0 +1,45 @@
+"""A running server, over gRPC, endpointing, budget and all."""
+
+from asr_server.api.client import Client
+from asr_server.api.options import StreamOptions
+from asr_server.api.results import Result, ServerInfo
+from asr_server.engine.engine import Release
+from asr_server.errors import AsrError
+from audio_norm import AudioError
+from eval.manifest import Clip
+from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
+from eval.via import primary_tag
+
+
+def server_system(info: ServerInfo) -> System:
+    """What a server's results are made by."""
+    made_by = info.system()
+    definition = f"{made_by.data_definition} {made_by.data_definition_digest}"
+    return System(made_by.code, definition, Release(made_by.model, made_by.weights_sha256, made_by.options))
+
+
+class ServerRecogniser:
+    """The finals of a stream in order are what it heard."""
+
+    def __init__(self, client: Client, info: ServerInfo, *, realtime: bool, budget_ms: int = 0) -> None:
+        self._client = client
+        self._realtime = realtime
+        self._budget_ms = budget_ms
+        self._languages = next((model.languages for model in info.models if model.is_default), ())
+        self._system = server_system(info)
+
+    @property
+    def system(self) -> System:
+        return self._system
+
+    async def hear(self, clip: Clip) -> Heard:
+        language = primary_tag(clip.language)
+        if language not in self._languages:
+            raise Skipped(f"the server's model does not speak {language!r}")
+        options = StreamOptions(language_code=language, interim_results=False, latency_budget_ms=self._budget_ms)
+        try:
+            stream = self._client.stream_file(clip.audio, options, realtime=self._realtime)
+            finals = [heard async for heard in stream if isinstance(heard, Result) and heard.is_final]
+        except (AsrError, AudioError, OSError) as error:
+            raise Failed(str(error)) from error
+        return Heard(tuple(HeardSegment(final.text, final.start_s, final.end_s, final.confidence) for final in finals))

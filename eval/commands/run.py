@@ -1,0 +1,104 @@
+"""`python -m eval run`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from eval.commands.hearing import closing, hear, of_manifest, write_result
+from eval.commands.options import (
+    BeamOption,
+    BudgetOption,
+    DefinitionOption,
+    ExcludeSetsOption,
+    JobsOption,
+    JsonOption,
+    LimitOption,
+    ManifestOption,
+    ModelOption,
+    RealtimeOption,
+    ServerOption,
+    SetsOption,
+    ThreadsOption,
+    ViaOption,
+    names,
+    via_options,
+)
+from eval.commands.requiring import RequireOption, closing_with, requirements_of
+from eval.console import check_writable
+from eval.manifest import read_manifest
+from eval.report import report
+from eval.run import NOT_HEADLINE, select
+from eval.via import Via
+
+
+def run_command(
+    *,
+    manifest: ManifestOption,
+    json: JsonOption,
+    via: ViaOption = Via.ENGINE,
+    server: ServerOption = None,
+    model: ModelOption = "base",
+    realtime: RealtimeOption = False,
+    budget_ms: BudgetOption = 0,
+    definition: DefinitionOption = "v1",
+    beam_size: BeamOption = 5,
+    sets: SetsOption = "",
+    exclude_sets: ExcludeSetsOption = "",
+    headline: Annotated[bool, typer.Option("--headline", help=f"Not: {', '.join(sorted(NOT_HEADLINE))}.")] = False,
+    limit: LimitOption = None,
+    jobs: JobsOption = 0,
+    threads: ThreadsOption = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on where an interrupted run stopped.")] = False,
+    require: RequireOption = None,
+) -> int:
+    """Word error rate on a manifest. Exit code 1 when clips failed, or a requirement is not met."""
+    check_writable(json)
+    requirements = requirements_of(require)
+    options = via_options(
+        via,
+        server=server,
+        model=model,
+        realtime=realtime,
+        jobs=jobs,
+        threads=threads,
+        budget_ms=budget_ms,
+        definition=definition,
+        beam_size=beam_size,
+    )
+    unwanted = [*names(exclude_sets), *(NOT_HEADLINE if headline else ())]
+    clips = select(read_manifest(manifest), sets=names(sets), exclude_sets=unwanted, limit=limit)
+    data = of_manifest(manifest)
+    outcomes, system = hear(clips, options, result=json, data=data, fresh=fresh)
+    result = report(outcomes, system, via=options.as_json(), data=data)
+    write_result(json, result)
+    _show(result)
+    return closing_with(requirements, result, closing(outcomes))
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    console = Console()
+    table = Table(Column("set", overflow="fold"), "clips", "words", "WER %", "95 % from", "to", "S", "D", "I")
+    for name, rate in [*result["by_set"].items(), ("total", result)]:
+        if rate["clips"]:
+            _add_row(table, name, rate, "wer", "words")
+        if rate["characters"]:
+            _add_row(table, f"{name}, characters", rate["characters"], "cer", "characters")
+    console.print(table)
+    if silence := result["silence"]:
+        console.print(
+            f"silence: {silence['words']} words in {silence['minutes']} minutes of {silence['clips']} recordings without speech, "
+            f"{silence['words_per_minute']} a minute"
+        )
+
+
+def _add_row(table: Table, name: str, rate: Mapping[str, Any], share: str, of: str) -> None:
+    low, high = rate["ci95"] or (None, None)
+    counts = (str(rate[count]) for count in ("S", "D", "I"))
+    table.add_row(name, str(rate["clips"]), str(rate[of]), percent(rate[share]), percent(low), percent(high), *counts)
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.2f}"

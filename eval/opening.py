@@ -1,0 +1,42 @@
+"""A recogniser made ready: weights loaded, or a server reached or started."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from asr_server.api.client import Client
+from asr_server.engine.weights import resolve
+from asr_server.engine.whisper import EngineOptions, WhisperEngine
+from asr_server.local_server import local_server, serve_command
+from eval.by_engine import EngineRecogniser, preparation
+from eval.by_faster_whisper import FasterWhisper
+from eval.by_server import ServerRecogniser
+from eval.recognisers import Recogniser
+from eval.via import Via, ViaOptions
+
+
+@asynccontextmanager
+async def open_recogniser(options: ViaOptions) -> AsyncIterator[Recogniser]:
+    """Raises AsrError or AudioError when it cannot be made ready."""
+    match options.via:
+        case Via.ENGINE:
+            prepared = preparation(options.definition)
+            engine = await asyncio.to_thread(load_engine, options.model, options.jobs)
+            yield EngineRecogniser(engine, prepared, beam_size=options.beam_size)
+        case Via.FASTER_WHISPER:
+            yield FasterWhisper(await asyncio.to_thread(resolve, options.model), threads=options.threads)
+        case Via.SERVER if options.server is None:
+            async with local_server(serve_command(options.model)) as server, Client(server.address) as client:
+                yield await _over(client, options)
+        case Via.SERVER:
+            async with Client(options.server) as client:
+                yield await _over(client, options)
+
+
+async def _over(client: Client, options: ViaOptions) -> ServerRecogniser:
+    return ServerRecogniser(client, await client.server_info(), realtime=options.realtime, budget_ms=options.budget_ms)
+
+
+def load_engine(model: str, workers: int, *, full_context: bool = False) -> WhisperEngine:
+    """Our engine as the server has it, for `workers` decodes at a time; with `full_context` encoding 30 s always. Raises SetupError."""
+    return WhisperEngine.load(resolve(model), EngineOptions(workers=workers, full_context=full_context))
