@@ -61,14 +61,22 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def check_writable(path: Path) -> None:
-    """Before an hour of measuring: can its result be written? Raises WrongCall."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise WrongCall(f"--json {path}: {'is a folder' if path.is_dir() else f'no such folder: {path.parent}'}")
+def check_writable(path: Path, option: str = "--json") -> None:
+    """Before an hour of measuring: can its result be written there? Raises WrongCall. Devices are refused: results are put in place of what
+    was there."""
+    if not path.parent.is_dir():
+        raise WrongCall(f"{option} {path}: no such folder: {path.parent}")
+    if path.exists() and not path.is_file():
+        raise WrongCall(f"{option} {path}: is {'a folder' if path.is_dir() else 'not a file'}")
 
 
 def write_json(path: Path, report: Mapping[str, object]) -> None:
+    """As `write_text`."""
+    write_text(path, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Whole or not at all: what stood there before stays until the new text is on disk."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

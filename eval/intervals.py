@@ -39,8 +39,9 @@ class Difference:
 
 
 def ci95(clips: Sequence[Sampled], *, seed: int = 0) -> tuple[float, float] | None:
-    """Where the corpus rate falls in 95 of 100 draws. None when there are no reference words."""
-    if not sum(clip.counts.words for clip in clips):
+    """Where the corpus rate falls in 95 of 100 draws. None when there are no reference words, and for a single clip, which does not tell how
+    others would differ."""
+    if len(clips) < 2 or not sum(clip.counts.words for clip in clips):
         return None
     drawn = draws([clip.speaker for clip in clips], seed=seed)
     rates = _rates(drawn, [clip.counts for clip in clips])
@@ -53,7 +54,6 @@ def difference(
     after: Sequence[ErrorCounts],
     speakers: Sequence[str | None],
     *,
-    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference | None:
     """`after` less `before`, clip by clip the same recordings (a paired bootstrap). None when there are no reference words."""

@@ -43,8 +43,11 @@ class Clip:
         return max((word.end_s for word in self.words), default=None)
 
 
-def read_manifest(path: Path) -> list[Clip]:
-    """Every clip, in order. Raises ManifestError: no file, not JSON, a field missing or of the wrong kind, no audio file, an id twice."""
+def read_manifest(path: Path, *, want_audio: bool = True) -> list[Clip]:
+    """Every clip, in order. Raises ManifestError: no file, not JSON, a field missing or of the wrong kind, no audio file, an id twice.
+
+    Without `want_audio` audio files may be missing.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -55,7 +58,7 @@ def read_manifest(path: Path) -> list[Clip]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        clip = _clip(path, number, line)
+        clip = _clip(path, number, line, want_audio=want_audio)
         if clip.id in clips:
             raise ManifestError(f"{path}:{number}: id {clip.id!r} stands on an earlier line already")
         clips[clip.id] = clip
@@ -64,7 +67,7 @@ def read_manifest(path: Path) -> list[Clip]:
     return list(clips.values())
 
 
-def _clip(path: Path, number: int, line: str) -> Clip:
+def _clip(path: Path, number: int, line: str, *, want_audio: bool) -> Clip:
     row = _Row(f"{path}:{number}", line)
     audio = row.text("audio") or row.text("audio_filepath")
     if not audio:
@@ -75,7 +78,7 @@ def _clip(path: Path, number: int, line: str) -> Clip:
     if row.seconds("offset"):
         raise ManifestError(f"{row.place}: offset is not supported, one file a clip is")
     file = path.parent / audio
-    if not file.is_file():
+    if want_audio and not file.is_file():
         raise ManifestError(f"{row.place}: audio: no such file: {file}")
     duration_s = row.seconds("duration_s")
     return Clip(

@@ -7,11 +7,11 @@ one number when they are written as words (`one, two, three` is `123`), but not 
 not a word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from whisper_normalizer.basic import BasicTextNormalizer
-from whisper_normalizer.english import EnglishTextNormalizer
+from whisper_normalizer.english import EnglishSpellingNormalizer, EnglishTextNormalizer
 
 TEXT_RULES = "whisper-normalizer 0.1.15, words only, 1"
 """Name of the rules, for reports. The package is pinned to this version; the last number is ours."""
@@ -40,3 +40,9 @@ def normalize(text: str, language: str = "en") -> str:
     """Words as they are compared, one space between them. `language`: BCP-47; only its primary tag matters."""
     tokens = _rules(_primary(language))(text).split()
     return " ".join(token for token in tokens if any(character.isalnum() for character in token))
+
+
+@cache
+def american_spellings() -> Mapping[str, str]:
+    """The American spelling of each British one that the English rules know; lower case."""
+    return EnglishSpellingNormalizer().mapping  # type: ignore[no-any-return]

@@ -1,13 +1,17 @@
 """`python -m eval noise`."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Column, Table
 
 from eval import noise
 from eval.commands.hearing import closing, hear, of_manifest, write_result
 from eval.commands.options import (
+    FreshOption,
     JobsOption,
     JsonOption,
     ManifestOption,
@@ -19,6 +23,7 @@ from eval.commands.options import (
     names,
     via_options,
 )
+from eval.commands.requiring import RequireOption, closing_with, requirements_of
 from eval.console import check_writable
 from eval.manifest import read_manifest
 from eval.via import Via
@@ -33,19 +38,38 @@ def noise_command(
     model: ModelOption = "base",
     realtime: RealtimeOption = False,
     exclude: Annotated[str, typer.Option(help="Ids of recordings with speech in them after all, comma between.")] = "",
+    exclude_conditions: Annotated[str, typer.Option(help="Not recordings with one of these conditions, comma between.")] = "",
     language: Annotated[str, typer.Option(help="In which words might be invented.")] = "en",
     jobs: JobsOption = 0,
     threads: ThreadsOption = 1,
+    fresh: FreshOption = False,
+    require: RequireOption = None,
 ) -> int:
-    """Words a minute on recordings without speech."""
+    """Words a minute on recordings without speech, in all and by condition. Exit code 1 when recordings failed, or a requirement is not
+    met."""
     check_writable(json)
+    requirements = requirements_of(require)
     options = via_options(via, server=server, model=model, realtime=realtime, jobs=jobs, threads=threads)
-    clips = noise.recordings(read_manifest(manifest), names(exclude), language)
-    outcomes, system = hear(clips, options, result=json, data=of_manifest(manifest))
-    result = noise.report(outcomes, system, via=options.as_json())
+    chosen = noise.choose(read_manifest(manifest), exclude=names(exclude), exclude_conditions=names(exclude_conditions), language=language)
+    data = {**of_manifest(manifest), "language": language}
+    outcomes, system = hear(chosen.clips, options, result=json, data=data, fresh=fresh)
+    result = noise.report(outcomes, system, excluded=chosen.excluded, via=options.as_json(), data=data)
     write_result(json, result)
-    line = (
-        "{words_per_minute} words a minute: {words} words in {minutes} minutes of {recordings} recordings, {with_words} of them with words"
-    )
-    Console().print(line.format_map(result))
-    return closing(outcomes)
+    _show(result)
+    return closing_with(requirements, result, closing(outcomes))
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    console = Console(soft_wrap=True)
+    headings = ("condition", "files", "minutes", "words", "a minute", "95 of 100 draws")
+    table = Table(*(Column(heading, no_wrap=True) for heading in headings), box=SIMPLE, pad_edge=False)
+    for name, rate in [*result["by_condition"].items(), ("total", result)]:
+        interval = rate["ci95"] and "{} .. {}".format(*rate["ci95"])
+        counts = (rate["recordings"], rate["minutes"], rate["words"], rate["words_per_minute"], interval)
+        table.add_row(name, *("-" if value is None else str(value) for value in counts))
+    console.print(table)
+    for one in result["heard"]:
+        if one["words"]:
+            console.print(f"{one['id']}: {one['text']}", markup=False, highlight=False)
+    for one in result["excluded"]:
+        console.print(f"excluded {one['id']}: {one['reason']}", markup=False, highlight=False)

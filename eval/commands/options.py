@@ -26,6 +26,7 @@ JobsOption = Annotated[int, typer.Option(min=0, help=f"Clips at a time; 0: one a
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of faster-whisper for one clip.")]
 SetsOption = Annotated[str, typer.Option(help="Only these sets, comma between.")]
 ExcludeSetsOption = Annotated[str, typer.Option(help="Not these sets, comma between.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Do not go on where an interrupted run stopped.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="The first so many of the chosen clips.")]
 
 

@@ -13,6 +13,7 @@ from eval.commands.options import (
     BudgetOption,
     DefinitionOption,
     ExcludeSetsOption,
+    FreshOption,
     JobsOption,
     JsonOption,
     LimitOption,
@@ -51,7 +52,7 @@ def run_command(
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     threads: ThreadsOption = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on where an interrupted run stopped.")] = False,
+    fresh: FreshOption = False,
     require: RequireOption = None,
 ) -> int:
     """Word error rate on a manifest. Exit code 1 when clips failed, or a requirement is not met."""

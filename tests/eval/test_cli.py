@@ -24,6 +24,7 @@ def manifest(tmp_path: Path) -> Path:
         ("run --manifest none.jsonl --json o.json", "none.jsonl: No such file"),
         ("run --manifest m.jsonl --json no/where.json", "--json no/where.json: no such folder: no"),
         ("run --manifest m.jsonl --json .", "--json .: is a folder"),
+        ("run --manifest m.jsonl --json /dev/null", "--json /dev/null: is not a file"),
         ("run --manifest m.jsonl --json o.json --via telepathy", "'telepathy' is not one of"),
         ("run --manifest m.jsonl --json o.json --server host:1", "--server goes with --via server, not with --via engine"),
         ("run --manifest m.jsonl --json o.json --realtime", "--realtime goes with --via server"),
