@@ -39,8 +39,8 @@ class Difference:
 
 
 def ci95(clips: Sequence[Sampled], *, seed: int = 0) -> tuple[float, float] | None:
-    """Where the corpus rate falls in 95 of 100 draws. None when there are no reference words, and for a single clip, which does not tell how
-    others would differ."""
+    """Where the corpus rate falls in 95 of 100 draws. None when there are no reference words, and of a single clip, which does not tell
+    how others would differ."""
     if len(clips) < 2 or not sum(clip.counts.words for clip in clips):
         return None
     drawn = draws([clip.speaker for clip in clips], seed=seed)

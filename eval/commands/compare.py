@@ -11,10 +11,10 @@ from rich.table import Column, Table
 
 from eval.commands.options import OptionalJsonOption
 from eval.commands.run import percent
-from eval.compare import SIGNIFICANT, Comparison, Tolerances, compare, p_value
-from eval.compare_changes import ClipChange, RateChange, Shift
-from eval.compare_excerpt import excerpt
-from eval.compare_report import as_json
+from eval.compare.changes import ClipChange, RateChange, Shift
+from eval.compare.comparison import SIGNIFICANT, Comparison, Tolerances, compare, p_value
+from eval.compare.excerpt import excerpt
+from eval.compare.report import as_json
 from eval.console import FAILED, GOOD, check_writable, write_json
 from eval.result import read_run
 

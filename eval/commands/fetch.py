@@ -12,9 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from asr_server.errors import WrongCall
 from eval.console import FAILED, GOOD, Interrupted
-from eval.download import Downloader
-from eval.fetch import FetchError, Plan, fetch, is_there, manifest_of
-from eval.suites import SUITES, Absent, Suite
+from eval.fetch.download import Downloader
+from eval.fetch.fetching import FetchError, Plan, fetch, is_there, manifest_of
+from eval.fetch.suites import SUITES, Absent, Suite
 
 
 def fetch_command(

@@ -14,13 +14,13 @@ from eval.commands.hearing import of_manifest
 from eval.commands.options import OptionalJsonOption
 from eval.commands.run import percent
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
-from eval.label_audio import declared_rates_hz
-from eval.label_conventions import Usage
-from eval.label_findings import Check, has_errors
-from eval.label_report import label_report
-from eval.label_suspects import Bounds, Suspect
-from eval.label_words import Writing
-from eval.labels import Audit, audit
+from eval.labels.audio import declared_rates_hz
+from eval.labels.audit import Audit, audit
+from eval.labels.conventions import Usage
+from eval.labels.findings import Check, has_errors
+from eval.labels.report import label_report
+from eval.labels.suspects import Bounds, Suspect
+from eval.labels.words import Writing
 from eval.manifest import read_manifest
 from eval.normalize import TEXT_RULES
 from eval.result import read_run

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from asr_server.errors import WrongCall
 from eval.commands.hearing import of_manifest
-from eval.compare import compare
+from eval.compare.comparison import compare
 from eval.console import GOOD, check_writable, progress, write_text
 from eval.manifest import ManifestError, read_manifest
-from eval.page import WORST, page
-from eval.page_audio import NoSound, Sound, sound_of, total_bytes
-from eval.page_clips import worst_of
-from eval.page_numbers import plural, size
+from eval.page.audio import NoSound, Sound, sound_of, total_bytes
+from eval.page.clips import worst_of
+from eval.page.numbers import plural, size
+from eval.page.page import WORST, page
 from eval.result import ClipResult, RunResult, read_run
 
 

@@ -34,12 +34,12 @@ from eval.commands.options import (
 )
 from eval.commands.requiring import RequireOption, closing_with, requirements_of
 from eval.commands.run import percent
-from eval.conditions import FAMILIES, NEED_SURROUNDINGS, Condition, Surroundings, conditions_of, read_surroundings
 from eval.console import check_writable
 from eval.manifest import Clip, read_manifest
 from eval.opening import load_engine, open_recogniser
 from eval.recognisers import Recogniser, System
-from eval.robustness import AS_RECORDED, Distorter, HeardUnder, UnderCondition, report
+from eval.robustness.conditions import FAMILIES, NEED_SURROUNDINGS, Condition, Surroundings, conditions_of, read_surroundings
+from eval.robustness.suite import AS_RECORDED, Distorter, HeardUnder, UnderCondition, report
 from eval.run import Outcome, select
 from eval.via import Via, ViaOptions
 

@@ -14,10 +14,10 @@ from eval.commands.options import OptionalJsonOption
 from eval.commands.run import percent
 from eval.console import GOOD, check_writable, write_json
 from eval.result import read_run
-from eval.slice_kinds import WordKind
-from eval.slice_report import Analysis, analyse, as_json
-from eval.slice_words import WordAnalysis
-from eval.slices import Slice
+from eval.slices.kinds import WordKind
+from eval.slices.report import Analysis, analyse, as_json
+from eval.slices.slicing import Slice
+from eval.slices.words import WordAnalysis
 
 
 def slices_command(

@@ -112,13 +112,10 @@ def test_what_made_the_texts_and_from_which_data_is_named() -> None:
 
 def test_it_is_read_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    path.write_text(
-        json.dumps(
-            result_of(heard("a", "One fine day.", "One fine may.", speaker="s"), score(CLIP := Clip("b", HELLO, "two"), None, "broken"))
-        )
-    )
+    said = heard("a", "One fine day.", "One fine may.", speaker="s")
+    path.write_text(json.dumps(result_of(said, score(Clip("b", HELLO, "two"), None, "broken"))))
     run = read_run(path)
-    assert list(run.clips) == ["a", CLIP.id]
+    assert list(run.clips) == ["a", "b"]
     clip = run.clips["a"]
     assert (clip.reference, clip.reference_words, clip.hypothesis_words, clip.speaker) == (
         "One fine day.",

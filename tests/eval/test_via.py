@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ class Spy:
         self._kept = path.with_suffix(".kept")
         self.text = ""
 
-    def __enter__(self) -> "Spy":
+    def __enter__(self) -> Self:
         self._path.touch()
         self._kept.hardlink_to(self._path)
         return self

@@ -1,0 +1,1 @@
+"""`python -m eval fetch`: public suites, downloaded, verified and turned into manifests."""

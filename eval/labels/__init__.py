@@ -1,0 +1,1 @@
+"""`python -m eval labels`: are the texts of a manifest written alike, and do text and audio belong together?"""

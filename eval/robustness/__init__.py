@@ -1,0 +1,1 @@
+"""`python -m eval robustness`: the same clips under worse conditions, with the data definition and without."""
