@@ -22,8 +22,8 @@ help:
 	@echo "make serve                  run the server on 127.0.0.1:50051"
 	@echo "make test                   run the tests"
 	@echo "make check                  format, lint, types, generated stubs"
-	@echo "make eval MANIFEST=m.jsonl  word error rate of the server"
-	@echo "make bench MANIFEST=m.jsonl [STREAMS=1]  time to final text, in real time"
+	@echo "make eval MANIFEST=m.jsonl  word error rate of the server, and a page: build/eval.html"
+	@echo "make bench MANIFEST=m.jsonl [STREAMS=1]  time to final text in real time, and a page: build/bench.html"
 	@echo "make protos                 make the gRPC stubs again from protos/"
 	@echo "make clean                  remove what was installed and made"
 	@echo "PYTHON=python3.12 make ...  chooses the Python to build .venv with"
@@ -69,12 +69,13 @@ check: .venv/.ready .venv-protos/.ready
 bench: .venv/.ready
 	@test -n "$(MANIFEST)" || { echo "MANIFEST=file.jsonl is needed: lines of {\"audio\": path, \"text\": words}" >&2; exit 2; }
 	@mkdir -p build
-	@$(BIN)/python -m bench latency --manifest "$(MANIFEST)" --streams $(STREAMS) --json build/bench.json
+	@$(BIN)/python -m bench latency --manifest "$(MANIFEST)" --streams $(STREAMS) --json build/bench.json --html build/bench.html
 
 eval: .venv/.ready
 	@test -n "$(MANIFEST)" || { echo "MANIFEST=file.jsonl is needed: lines of {\"audio\": path, \"text\": words}" >&2; exit 2; }
 	@mkdir -p build
 	@$(BIN)/python -m eval run --manifest "$(MANIFEST)" --via server --json build/eval.json
+	@$(BIN)/python -m eval report build/eval.json
 
 protos: .venv-protos/.ready
 	@.venv-protos/bin/python protos/generate.py

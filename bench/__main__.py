@@ -5,13 +5,21 @@ from collections.abc import Sequence
 
 import typer
 
+from bench.commands.capacity import capacity_command
+from bench.commands.compare import compare_command
 from bench.commands.latency import latency_command
+from bench.commands.report import report_command
+from bench.commands.soak import soak_command
 from eval.console import run_app
 
 app = typer.Typer(
     help="How fast the words come.", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.command("latency")(latency_command)
+app.command("capacity")(capacity_command)
+app.command("soak")(soak_command)
+app.command("compare")(compare_command)
+app.command("report")(report_command)
 
 
 @app.callback()

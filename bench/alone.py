@@ -1,5 +1,7 @@
-"""What recognition costs with nothing else going on: our engine on the same segments, and plain faster-whisper on the same clips."""
+"""What recognition costs and comes to with nothing else going on: our engine on the same segments, plain faster-whisper on the same clips,
+and our engine on whole clips with all the context there is."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,30 +14,43 @@ from audio_norm import DataDefinition, Frames, SilenceRule
 from bench.streams import FinalSeen, Spoken
 from eval.audio import read_frames
 from eval.by_faster_whisper import FasterWhisper
+from eval.manifest import Clip
+from eval.recognisers import Failed, Recogniser, Skipped
 from eval.via import primary_tag
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    floor_ms: list[float]
-    """Of each segment."""
-    baseline_ms: list[float]
-    """Of each clip."""
+    """One clip."""
+
+    floor_ms: tuple[float | None, ...] = ()
+    """Of each final, in order; None where there was nothing to decode."""
+    baseline_ms: float | None = None
+    """None when it was not measured."""
+    full_context: str | None = None
+    """What was heard in the whole clip at once; None when it could not be heard."""
 
 
-def measure_floor(results: Sequence[Spoken], engine: Engine, definition: DataDefinition, measured: Callable[[], None]) -> list[float]:
-    """The engine on each segment, one after the other. `measured` is called after each clip.
+def measure_floor(
+    results: Sequence[Spoken], engine: Engine, definition: DataDefinition, measured: Callable[[], None]
+) -> list[tuple[float | None, ...]]:
+    """The engine on each segment of each clip, one after the other. `measured` is called after each clip.
 
-    To be done before a second model is loaded: its threads spin for a while after each decode, at this one's expense.
+    None for a segment that the data definition rejects, and for clips in a language the engine does not speak. To be done before a second
+    model is loaded: its threads spin for a while after each decode, at this one's expense.
     """
+
+    def floor(clip: Clip, final: FinalSeen) -> float | None:
+        language = primary_tag(clip.language)
+        normalized = definition.normalize(_segment(frames, rate_hz, final, definition.silence), rate_hz)
+        if normalized.rejected is not None or language not in engine.languages:
+            return None
+        return _timed_ms(partial(engine.decode, normalized, DecodeOptions(language=language, beam_size=max(final.ledger.beam_size, 1))))
+
     floor_ms = []
     for spoken in results:
         frames, rate_hz = read_frames(spoken.part.clip)
-        for final in spoken.finals:
-            normalized = definition.normalize(_segment(frames, rate_hz, final, definition.silence), rate_hz)
-            if normalized.rejected is None:
-                options = DecodeOptions(language=primary_tag(spoken.part.clip.language), beam_size=max(final.ledger.beam_size, 1))
-                floor_ms.append(_timed_ms(partial(engine.decode, normalized, options)))
+        floor_ms.append(tuple(floor(spoken.part.clip, final) for final in spoken.finals))
         measured()
     return floor_ms
 
@@ -49,6 +64,22 @@ def measure_baseline(results: Sequence[Spoken], baseline: FasterWhisper, measure
         baseline_ms.append(_timed_ms(partial(baseline.transcribe, samples, primary_tag(clip.language))))
         measured()
     return baseline_ms
+
+
+async def hear_whole(clips: Sequence[Clip], recogniser: Recogniser, *, jobs: int, heard: Callable[[], None]) -> list[str | None]:
+    """The text of each clip, `jobs` at a time; None where the recogniser does not speak the language or fails. Not timed."""
+    room = asyncio.Semaphore(jobs)
+
+    async def hear(clip: Clip) -> str | None:
+        async with room:
+            try:
+                return (await recogniser.hear(clip)).text
+            except (Skipped, Failed):
+                return None
+            finally:
+                heard()
+
+    return list(await asyncio.gather(*(hear(clip) for clip in clips)))
 
 
 def _segment(frames: Frames, rate_hz: int, final: FinalSeen, kept: SilenceRule) -> Frames:

@@ -1,16 +1,21 @@
-"""`python -m bench latency`: time to the final text of clips spoken to a server in real time."""
+"""`python -m bench latency`: time to the final text of clips spoken to a server in real time, and everything else one run of them tells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, cycle, islice
 
 from asr_server.api.clip import decode_clip
 from asr_server.budget import SLICE_NAMES
 from asr_server.errors import WrongCall
-from audio_norm import DataDefinition
 from bench.alone import Alone
+from bench.pace import CHUNK_MS, Lag
+from bench.partials import Revised, cadence_ms, first_text_ms, partial_lags_ms, revised
 from bench.quantiles import quantiles
-from bench.speech_end import speech_end
-from bench.streams import FinalSeen, Part, Spoken
+from bench.speech_end import speech_end, speech_start_s
+from bench.streams import STAGGER_S, FinalSeen, Part, Spoken
+from bench.usage import Used
+from bench.validity import invalid_because
+from eval.alignment import align
 from eval.audio import duration_s, read_frames
 from eval.manifest import Clip
 from eval.normalize import TEXT_RULES, normalize
@@ -20,58 +25,148 @@ from eval.wer import ErrorCounts, count_errors, total
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How the clips were spoken, for the record."""
+    """How the clips were spoken, for the record: with the system and the clips of `runs` all that another run needs."""
 
+    manifest: str
+    manifest_sha256: str
     streams: int
     interim_results: bool
+    max_duration_s: float
+    warm_up_clips: int
     own_server: bool
     vad_stop_ms: int
     budget_ms: dict[str, float]
-    microphone: str = "20 ms chunks in real time; after the clip silence of -1, 0 and 1 steps of 16 bit until the utterance is over"
+    model_alone: str
+    """Of floor, baseline and full context."""
+    baseline: bool
+    chunk_ms: int = CHUNK_MS
+    stagger_s: float = STAGGER_S
+    microphone: str = "in real time; after the clip silence of -1, 0 and 1 steps of 16 bit until the utterance is over"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How server and bench fared while the clips were spoken."""
+
+    server: Used | None
+    """None when the server's process is not known."""
+    server_stall_ms: float
+    """Longest of the server's event loop since it began to serve, by its own word."""
+    bench: Used | None
+    bench_stall_ms: float
+    """Longest of this process's event loop while the clips were spoken."""
 
 
 def select(clips: Sequence[Clip], *, streams: int, limit: int | None, max_duration_s: float) -> list[Clip]:
     """The first `limit` clips that are not longer than `max_duration_s`. Raises WrongCall for fewer than there are streams."""
-    chosen = [clip for clip in clips if duration_s(clip) <= max_duration_s][:limit]
+    chosen = list(islice(_short(clips, max_duration_s), limit))
     if len(chosen) < streams:
         raise WrongCall(f"--streams {streams} wants as many clips at least; {len(chosen)} are left after --limit and --max-duration-s")
     return chosen
 
 
-def make_ready(clip: Clip, definition: DataDefinition) -> Part:
+def warm_up(clips: Sequence[Clip], chosen: Sequence[Clip], *, count: int, max_duration_s: float) -> list[Clip]:
+    """So many clips to speak before: others of the manifest as far as there are, then the chosen ones from the first on."""
+    measured = {clip.id for clip in chosen}
+    others = (clip for clip in _short(clips, max_duration_s) if clip.id not in measured)
+    return list(islice(chain(others, cycle(chosen)), count))
+
+
+def _short(clips: Iterable[Clip], max_duration_s: float) -> Iterable[Clip]:
+    return (clip for clip in clips if duration_s(clip) <= max_duration_s)
+
+
+def make_ready(clip: Clip) -> Part:
     """Raises ManifestError for a file that is not audio."""
     frames, rate_hz = read_frames(clip)
-    return Part(clip, decode_clip(clip.audio.read_bytes()), speech_end(clip, frames, rate_hz, definition))
+    return Part(clip, decode_clip(clip.audio.read_bytes()), speech_end(clip, frames, rate_hz), speech_start_s(clip, frames, rate_hz))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One clip: spoken, and alone."""
+
+    spoken: Spoken
+    alone: Alone
+
+    @property
+    def clip(self) -> Clip:
+        return self.spoken.part.clip
+
+    @property
+    def counts(self) -> ErrorCounts:
+        return count_errors(self._normal(self.clip.text), self._normal(self.spoken.text))
+
+    @property
+    def full_context(self) -> ErrorCounts | None:
+        """None when the whole clip could not be heard."""
+        heard = self.alone.full_context
+        return None if heard is None else count_errors(self._normal(self.clip.text), self._normal(heard))
+
+    @property
+    def heard_alone(self) -> int:
+        """Reference words that were right with full context."""
+        return len(self._right(self.alone.full_context or ""))
+
+    @property
+    def lost_words(self) -> list[str]:
+        """Those of them that were not right in the stream, in order."""
+        lost = self._right(self.alone.full_context or "") - self._right(self.spoken.text)
+        said = self._normal(self.clip.text).split()
+        return [said[index] for index in sorted(lost)]
+
+    @property
+    def revised(self) -> Revised:
+        return revised(self.spoken.shown, self.clip.language)
+
+    def _right(self, heard: str) -> set[int]:
+        pairs = align(self._normal(self.clip.text), self._normal(heard))
+        return {pair.reference_index for pair in pairs if pair.kind == "equal"}
+
+    def _normal(self, text: str) -> str:
+        return normalize(text, self.clip.language)
 
 
 def report(
-    results: Sequence[Spoken], alone: Alone, *, setup: Setup, system: System, machine: dict[str, object], longest_loop_stall_ms: float
+    results: Sequence[Measured], *, surroundings: Surroundings, setup: Setup, system: System, machine: dict[str, object]
 ) -> dict[str, object]:
     """Everything about a run, ready for JSON; all times in ms. README.md says what each covers."""
-    finals = [final for spoken in results for final in spoken.finals]
-    counts = total([_counts(spoken) for spoken in results])
-    ttfs_ms = [spoken.ttfs_ms for spoken in results if spoken.ttfs_ms is not None]
+    spoken = [result.spoken for result in results]
+    finals = [final for one in spoken for final in one.finals]
+    lags = [lag for one in spoken for lag in one.lags]
+    ttfs_ms = [one.ttfs_ms for one in spoken if one.ttfs_ms is not None]
+    invalid = invalid_because([lag.own_ms for lag in lags], surroundings.bench_stall_ms)
     return {
         "streams": setup.streams,
         "clips": len(results),
         "segments": len(finals),
+        "valid": not invalid,
+        "invalid_because": invalid,
+        "warm_up": {"clips": setup.warm_up_clips},
         "ttfs_ms": quantiles(ttfs_ms),
         "response_ms": quantiles(final.ledger.response_ms for final in finals),
         "asr_ms": quantiles(_spent_ms(finals, "asr")),
         "slices_ms": {name: _slice(finals, name) for name in SLICE_NAMES},
         "endpoint_wait_ms": quantiles(final.ledger.endpoint_wait_ms for final in finals),
+        "first_partial_ms": quantiles(ms for one in spoken if (ms := first_text_ms(one.shown)) is not None),
+        **_partials(results, interim_results=setup.interim_results),
         "late": sum(final.ledger.late for final in finals),
         "degraded": sum(bool(final.ledger.degraded) for final in finals),
-        "lost": sum(spoken.lost for spoken in results),
+        "lost": sum(one.lost for one in spoken),
         "early": sum(ms < 0 for ms in ttfs_ms),
-        "failed": [{"id": spoken.part.clip.id, "error": spoken.error} for spoken in results if spoken.error],
-        "wer": None if counts.rate is None else round(counts.rate, 5),
-        "words": counts.words,
-        "floor_ms": quantiles(alone.floor_ms),
-        "baseline_ms": quantiles(alone.baseline_ms),
-        "pacing_lag_ms": quantiles(lag for spoken in results for lag in spoken.lags_ms),
-        "longest_loop_stall_ms": round(longest_loop_stall_ms, 1),
-        "runs": [_run(spoken) for spoken in results],
+        "refused": sum(one.refused for one in spoken),
+        "failed": [{"id": one.part.clip.id, "error": one.error} for one in spoken if one.error],
+        **_rate(total(result.counts for result in results)),
+        "lost_words": sum(len(result.lost_words) for result in results),
+        "lost_words_of": sum(result.heard_alone for result in results),
+        "full_context": _full_context(results),
+        "floor_ms": quantiles(ms for result in results for ms in result.alone.floor_ms if ms is not None),
+        "baseline_ms": quantiles(result.alone.baseline_ms for result in results if result.alone.baseline_ms is not None),
+        "pacing_lag_ms": quantiles(lag.ms for lag in lags),
+        "longest_loop_stall_ms": round(surroundings.server_stall_ms, 1),
+        "server": None if surroundings.server is None else surroundings.server.as_json(),
+        "bench": _bench(surroundings, lags),
+        "runs": [_run(result) for result in results],
         "setup": asdict(setup),
         "text_rules": TEXT_RULES,
         "machine": machine,
@@ -79,9 +174,47 @@ def report(
     }
 
 
-def _counts(spoken: Spoken) -> ErrorCounts:
-    clip = spoken.part.clip
-    return count_errors(normalize(clip.text, clip.language), normalize(spoken.text, clip.language))
+def is_good(result: Mapping[str, object]) -> bool:
+    """Of a report: nothing was lost, nothing failed, and it was the server that was measured."""
+    return not result["lost"] and not result["failed"] and bool(result["valid"])
+
+
+def _partials(results: Sequence[Measured], *, interim_results: bool) -> dict[str, object]:
+    """Null for a run that did not ask for partials."""
+    shown = [result.spoken.shown for result in results]
+    words = sum((result.revised for result in results), Revised())
+    rate = words.rate if interim_results else None
+    return {
+        "partial_cadence_ms": quantiles(chain.from_iterable(map(cadence_ms, shown))),
+        "partial_lag_ms": quantiles(chain.from_iterable(map(partial_lags_ms, shown))),
+        "revised_words": {
+            "revised": words.words if interim_results else None,
+            "final_words": words.final_words,
+            "rate": None if rate is None else round(rate, 4),
+        },
+    }
+
+
+def _rate(counts: ErrorCounts) -> dict[str, object]:
+    return {"wer": None if counts.rate is None else round(counts.rate, 5), "words": counts.words}
+
+
+def _counts(counts: ErrorCounts) -> dict[str, object]:
+    return {"S": counts.substitutions, "D": counts.deletions, "I": counts.insertions, "words": counts.words}
+
+
+def _full_context(results: Sequence[Measured]) -> dict[str, object]:
+    counts = [counts for result in results if (counts := result.full_context) is not None]
+    return {**_rate(total(counts)), "clips": len(counts)}
+
+
+def _bench(surroundings: Surroundings, lags: Sequence[Lag]) -> dict[str, object]:
+    return {
+        "cpu_percent": None if surroundings.bench is None else surroundings.bench.cpu_percent,
+        "longest_loop_stall_ms": round(surroundings.bench_stall_ms, 1),
+        "own_lag_ms": quantiles(lag.own_ms for lag in lags),
+        "taken_late_ms": quantiles(lag.taken_late_ms for lag in lags),
+    }
 
 
 def _slice(finals: Sequence[FinalSeen], name: str) -> dict[str, object]:
@@ -94,24 +227,39 @@ def _spent_ms(finals: Sequence[FinalSeen], name: str) -> list[float]:
     return [part.spent_ms for final in finals for part in final.ledger.slices if part.name == name]
 
 
-def _run(spoken: Spoken) -> dict[str, object]:
+def _run(result: Measured) -> dict[str, object]:
+    spoken, alone = result.spoken, result.alone
     part = spoken.part
     return {
         "id": part.clip.id,
+        "speech_start_s": round(part.speech_start_s, 3),
         "speech_end_s": round(part.end.at_s, 3),
         "speech_end_by": part.end.known_by,
-        "ttfs_ms": None if spoken.ttfs_ms is None else round(spoken.ttfs_ms, 1),
+        "ttfs_ms": _ms(spoken.ttfs_ms),
+        "first_partial_ms": _ms(first_text_ms(spoken.shown)),
+        "partials": sum(not text.is_final for text in spoken.shown),
+        "revised_words": result.revised.words,
         "ref": part.clip.text,
         "hyp": spoken.text,
+        **_counts(result.counts),
+        "full_context": alone.full_context,
+        "lost_words": result.lost_words,
+        "baseline_ms": _ms(alone.baseline_ms),
         "error": spoken.error,
-        "finals": [
-            {
-                "text": final.text,
-                "start_s": round(final.start_s, 3),
-                "end_s": round(final.end_s, 3),
-                "held_after_ms": round(final.held_after_ms, 1),
-                "ledger": asdict(final.ledger),
-            }
-            for final in spoken.finals
-        ],
+        "finals": [_final(final, floor_ms) for final, floor_ms in zip(spoken.finals, alone.floor_ms, strict=True)],
     }
+
+
+def _final(final: FinalSeen, floor_ms: float | None) -> dict[str, object]:
+    return {
+        "text": final.text,
+        "start_s": round(final.start_s, 3),
+        "end_s": round(final.end_s, 3),
+        "held_after_ms": _ms(final.held_after_ms),
+        "floor_ms": _ms(floor_ms),
+        "ledger": asdict(final.ledger),
+    }
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,4 +1,4 @@
-"""A microphone: a clip in chunks at the pace of speech, and after it silence until it is closed. Knows how late it was itself."""
+"""A microphone: a clip in chunks at the pace of speech, and after it silence until it is closed. Knows how late it was, and why."""
 
 import asyncio
 import time
@@ -10,6 +10,20 @@ import numpy as np
 from asr_server.api.clip import SAMPLE_BYTES, Clip, SentTimes
 
 CHUNK_MS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How late one chunk went."""
+
+    own_ms: float
+    """This process woke late: the bench's fault."""
+    taken_late_ms: float
+    """The chunk was asked for only after it was due: transport or server had not taken the one before."""
+
+    @property
+    def ms(self) -> float:
+        return self.own_ms + self.taken_late_ms
 
 
 @dataclass(slots=True)
@@ -24,8 +38,8 @@ class Microphone:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     sent: SentTimes = field(init=False)
     """When each position of the audio went."""
-    lags_ms: list[float] = field(init=False, default_factory=list)
-    """How late each chunk went: this process was busy, or the server did not take the chunk before."""
+    lags: list[Lag] = field(init=False, default_factory=list)
+    """Of each chunk that went."""
     closed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -39,11 +53,13 @@ class Microphone:
         start_s = self.now()
         for number, chunk in enumerate(self._audio(), start=1):
             due_s = start_s + number * CHUNK_MS / 1000
-            await self.sleep(max(due_s - self.now(), 0.0))
+            asked_s = self.now()
+            await self.sleep(max(due_s - asked_s, 0.0))
             if self.closed:
                 return
             handed_over_s = self.now()
-            self.lags_ms.append(max(handed_over_s - due_s, 0.0) * 1000)
+            own_s, taken_late_s = handed_over_s - max(asked_s, due_s), asked_s - due_s
+            self.lags.append(Lag(max(own_s, 0.0) * 1000, max(taken_late_s, 0.0) * 1000))
             self.sent.note(len(chunk), handed_over_s)
             yield chunk
 

@@ -1,7 +1,7 @@
 """The quantiles a bench reports. Nearest rank: each is a time that was really measured."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 Quantiles = dict[str, float | None]
 """p50, p95, p99 and max; all None when nothing was measured."""
@@ -14,3 +14,12 @@ def quantiles(values_ms: Iterable[float]) -> Quantiles:
     if not ordered:
         return dict.fromkeys(_SHARES)
     return {name: round(ordered[math.ceil(share * len(ordered)) - 1], 1) for name, share in _SHARES.items()}
+
+
+def percentile(values_ms: Sequence[float], percent: int) -> float | None:
+    """The smallest value that so many percent of all (1 to 100) do not pass; None of nothing."""
+    if not values_ms:
+        return None
+    # In whole numbers: 0.07 * 100 is a little more than 7.
+    rank = -(-percent * len(values_ms) // 100)
+    return sorted(values_ms)[rank - 1]

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
+from asr_server.api.clip import SentTimes
 from asr_server.api.options import StreamOptions
-from asr_server.api.results import Heard, LedgerView, Result, SpeechEvent
-from asr_server.errors import AsrError
-from bench.pace import Microphone
+from asr_server.api.results import Heard, LedgerView, Result
+from asr_server.errors import AsrError, ServerBusy
+from bench.pace import Lag, Microphone
+from bench.partials import Shown
 from bench.speech_end import SpeechEnd
 from eval.manifest import Clip
 
@@ -33,6 +35,7 @@ class Part:
     clip: Clip
     audio: Audio
     end: SpeechEnd
+    speech_start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,13 @@ class Spoken:
 
     part: Part
     finals: tuple[FinalSeen, ...]
-    lags_ms: tuple[float, ...]
+    lags: tuple[Lag, ...]
+    """Of each chunk that was sent."""
     error: str = ""
+    refused: bool = False
+    """The error: the server had no room."""
+    shown: tuple[Shown, ...] = ()
+    """Every text, partials and finals, in the order in which they came."""
 
     @property
     def text(self) -> str:
@@ -74,43 +82,60 @@ class Spoken:
 
 
 async def speak(server: Server, part: Part, *, interim_results: bool) -> Spoken:
-    """One clip into an open microphone, closed when the server says that the utterance is over."""
+    """One clip into an open microphone, closed when the server says that the utterance is over. A call that is refused or fails is told
+    in the result, with what came before."""
     microphone = Microphone(part.audio)
     options = StreamOptions(language_code=part.clip.language, interim_results=interim_results, voice_activity_events=True)
-    finals: list[Result] = []
-    error = ""
+    texts: list[Result] = []
+    error, refused = "", False
     try:
         async with aclosing(server.stream(microphone.chunks(), options.for_clip(part.audio))) as stream:
             async for heard in stream:
-                if isinstance(heard, SpeechEvent):
-                    if heard.kind == "end_of_utterance" and heard.at_s >= part.end.at_s:
-                        microphone.close()
-                elif heard.is_final:
-                    finals.append(heard)
+                if isinstance(heard, Result):
+                    texts.append(heard)
+                elif heard.kind == "end_of_utterance" and heard.at_s >= part.end.at_s:
+                    microphone.close()
     except AsrError as failure:
-        error = str(failure)
-    return Spoken(part, tuple(_seen(final, microphone, part.end) for final in finals), tuple(microphone.lags_ms), error)
+        error, refused = str(failure), isinstance(failure, ServerBusy)
+    finals = tuple(_seen(text, microphone.sent, part.end) for text in texts if text.is_final)
+    shown = tuple(_shown(text, microphone.sent, part.speech_start_s) for text in texts)
+    return Spoken(part, finals, tuple(microphone.lags), error, refused, shown)
 
 
-def _seen(final: Result, microphone: Microphone, end: SpeechEnd) -> FinalSeen:
-    sent_at_s = microphone.sent.sent_at_s(end.at_s)
-    assert sent_at_s is not None, "a final came before any audio was sent"
+def _seen(final: Result, sent: SentTimes, end: SpeechEnd) -> FinalSeen:
     assert final.ledger is not None, "every final carries a ledger"
-    return FinalSeen(final.text, final.start_s, final.end_s, (final.received_at_s - sent_at_s) * 1000, final.ledger)
+    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, sent, end.at_s), final.ledger)
+
+
+def _shown(text: Result, sent: SentTimes, speech_start_s: float) -> Shown:
+    # A position names the chunk with the sample before it: the first sample of speech is the one after.
+    at_ms = _held_after_ms(text, sent, speech_start_s + 0.001)
+    return Shown(text.segment, text.text, at_ms, _held_after_ms(text, sent, text.end_s), text.is_final)
+
+
+def _held_after_ms(text: Result, sent: SentTimes, position_s: float) -> float:
+    """From the moment the audio up to a position was sent until the text was here."""
+    sent_at_s = sent.sent_at_s(position_s)
+    assert sent_at_s is not None, "a text came before any audio was sent"
+    return (text.received_at_s - sent_at_s) * 1000
 
 
 async def speak_all(
-    server: Server, parts: Sequence[Part], *, streams: int, interim_results: bool, spoken: Callable[[], None]
+    server: Server, parts: Sequence[Part], *, streams: int, interim_results: bool, spoken: Callable[[], None], stagger_s: float = STAGGER_S
 ) -> list[Spoken]:
     """Every clip once, `streams` at a time: a stream that is done takes the next clip. In the order in which they ended."""
     waiting = deque(parts)
     results: list[Spoken] = []
 
     async def speaker(number: int) -> None:
-        await asyncio.sleep(number * STAGGER_S)
+        await asyncio.sleep(number * stagger_s)
         while waiting:
-            results.append(await speak(server, waiting.popleft(), interim_results=interim_results))
+            result = await speak(server, waiting.popleft(), interim_results=interim_results)
+            results.append(result)
             spoken()
+            if result.refused:
+                # Nobody speaks faster for being refused: the clips left are not to be used up within one busy moment.
+                await asyncio.sleep(result.part.audio.duration_s)
 
     async with asyncio.TaskGroup() as group:
         for number in range(streams):

@@ -1,118 +1,160 @@
 """`python -m bench latency`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated, Any
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from asr_server.api.client import Client
 from asr_server.api.results import ServerInfo
 from asr_server.engine.weights import resolve
-from asr_server.local_server import local_server, serve_command
 from asr_server.machine import usable_cores
+from asr_server.watch.stall import LoopStallMonitor
 from audio_norm import load_definition
-from bench.alone import Alone, measure_baseline, measure_floor
-from bench.latency import Setup, make_ready, report, select
+from bench.alone import Alone, hear_whole, measure_baseline, measure_floor
+from bench.commands.page_option import HtmlOption, check_page, write_page
+from bench.commands.speaking import (
+    InterimOption,
+    JsonOption,
+    ManifestOption,
+    MaxDurationOption,
+    ServerOption,
+    ServerPidOption,
+    check_server_pid,
+    client_of,
+    ready,
+    say,
+)
+from bench.latency import Measured, Setup, Surroundings, is_good, report, select, warm_up
+from bench.latency_table import lines, times
 from bench.machine import machine
+from bench.process import ProcessWatch
+from bench.serving import serving
 from bench.streams import Part, Spoken, speak_all
+from bench.usage import readings_of, used
+from eval.by_engine import Defined, EngineRecogniser
 from eval.by_faster_whisper import FasterWhisper
 from eval.by_server import server_system
+from eval.commands.hearing import of_manifest
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
 from eval.manifest import read_manifest
 from eval.opening import load_engine
+from eval.requirement import check, parse_requirement
+
+DEFINITION = "v1"
+"""Data definition of floor and full context: the server's default."""
 
 
 def latency_command(
     *,
-    manifest: Annotated[Path, typer.Option(help="JSON lines: audio, text; optionally id, language, duration_s, words.")],
-    json: Annotated[Path, typer.Option("--json", help="Where the whole result goes.")],
+    manifest: ManifestOption,
+    json: JsonOption,
     streams: Annotated[int, typer.Option(min=1, help="Clips spoken at a time.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many of the clips.")] = None,
-    max_duration_s: Annotated[float, typer.Option("--max-duration-s", min=0.1, help="Longer clips are left out.")] = 8.0,
-    server: Annotated[str | None, typer.Option(help="host:port; without it one is started for the run.")] = None,
-    model: Annotated[str, typer.Option(help="Name or directory: of the server that is started, of floor and baseline.")] = "base",
-    interim: Annotated[bool, typer.Option("--interim", help="Ask for partial results too, as a live display does.")] = False,
+    max_duration_s: MaxDurationOption = 8.0,
+    warm_up_clips: Annotated[int, typer.Option("--warm-up", min=0, help="Clips spoken before, in no figure.")] = 2,
+    server: ServerOption = None,
+    server_pid: ServerPidOption = None,
+    model: Annotated[str, typer.Option(help="Name or directory: of the server that is started and of all that is measured here.")] = "base",
+    interim: InterimOption = False,
+    no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave plain faster-whisper out: quicker.")] = False,
+    require: Annotated[list[str] | None, typer.Option(help="PATH OPERATOR NUMBER on the result, e.g. ttfs_ms.p95<500; repeatable.")] = None,
+    html: HtmlOption = None,
 ) -> int:
-    """Time to final text, with each slice of the budget."""
+    """Time to final text, with each slice of the budget.
+
+    Exit code 1 when clips were lost or failed, when the run is not valid, or when a --require is not met.
+    """
     check_writable(json)
-    clips = select(read_manifest(manifest), streams=streams, limit=limit, max_duration_s=max_duration_s)
-    measured_on = machine()
-    definition = load_definition("v1")
-    with progress("reading clips", len(clips)) as read:
-        parts = []
-        for clip in clips:
-            parts.append(make_ready(clip, definition))
-            read()
-    results, info = asyncio.run(_speak(parts, server=server, model=model, streams=streams, interim=interim))
-    with progress("floor", len(results)) as measured:
-        floor_ms = measure_floor(results, load_engine(model, workers=1), definition, measured)
-    with progress("baseline", len(results)) as measured:
-        baseline_ms = measure_baseline(results, FasterWhisper(resolve(model), threads=usable_cores()), measured)
+    check_page(html)
+    requirements = [parse_requirement(text) for text in require or ()]
+    check_server_pid(server, server_pid)
+    known = read_manifest(manifest)
+    clips = select(known, streams=streams, limit=limit, max_duration_s=max_duration_s)
+    before = warm_up(known, clips, count=warm_up_clips, max_duration_s=max_duration_s)
+    measured_on, data = machine(), of_manifest(manifest)
+    wish = _Wish(ready(clips), ready(before), streams, interim_results=interim)
+    visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model))
+    results = _alone(visit.results, model, baseline=not no_baseline)
+    info = visit.info
     setup = Setup(
+        manifest=str(data["manifest"]),
+        manifest_sha256=str(data["sha256"]),
         streams=streams,
         interim_results=interim,
+        max_duration_s=max_duration_s,
+        warm_up_clips=len(before),
         own_server=server is None,
         vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
         budget_ms={part.name: part.planned_ms for part in info.budget},
+        model_alone=model,
+        baseline=not no_baseline,
     )
-    result = report(
-        results,
-        Alone(floor_ms, baseline_ms),
-        setup=setup,
-        system=server_system(info),
-        machine=measured_on,
-        longest_loop_stall_ms=info.longest_loop_stall_ms,
-    )
+    result = report(results, surroundings=visit.surroundings, setup=setup, system=server_system(info), machine=measured_on)
     write_json(json, result)
-    _show(result)
-    return FAILED if result["failed"] or result["lost"] else GOOD
-
-
-async def _speak(parts: Sequence[Part], *, server: str | None, model: str, streams: int, interim: bool) -> tuple[list[Spoken], ServerInfo]:
-    async with _server(server, model) as address, Client(address) as client:
-        with progress("speaking", len(parts)) as spoken:
-            results = await speak_all(client, parts, streams=streams, interim_results=interim, spoken=spoken)
-        return results, await client.server_info()
-
-
-@asynccontextmanager
-async def _server(address: str | None, model: str) -> AsyncIterator[str]:
-    if address is not None:
-        yield address
-    else:
-        async with local_server(serve_command(model)) as started:
-            yield started.address
-
-
-def _show(result: dict[str, Any]) -> None:
+    write_page(html, result)
     console = Console(highlight=False)
-    table = Table("ms", "p50", "p95", "p99", "max", "planned")
-    rows = {
-        "time to final text": result["ttfs_ms"],
-        "of it, VAD stop": result["endpoint_wait_ms"],
-        "response": result["response_ms"],
-        **{f"  {name}": spent for name, spent in result["slices_ms"].items()},
-        "floor: engine alone": result["floor_ms"],
-        "baseline: faster-whisper": result["baseline_ms"],
-        "pacing lag": result["pacing_lag_ms"],
-    }
-    for name, row in rows.items():
-        planned = row.get("planned", {}).get("p50")
-        table.add_row(name, *(_ms(row[share]) for share in ("p50", "p95", "p99", "max")), "" if planned is None else _ms(planned))
-    console.print(table)
-    wer = "-" if result["wer"] is None else f"{result['wer'] * 100:.2f} %"
-    counts = ", ".join(f"{result[name]} {name}" for name in ("late", "degraded", "lost", "early"))
-    console.print(f"{result['streams']} streams, {result['clips']} clips, {result['segments']} segments: {counts}; WER {wer}")
-    on = result["machine"]
-    console.print(
-        f"on {on['cpu']}, {on['cores']} cores {' '.join(on['flags'])}, load {on['load_average']} before; ctranslate2 {on['ctranslate2']}"
-    )
+    console.print(times(result))
+    for line in lines(result):
+        console.print(line, markup=False, soft_wrap=True)
+    unmet = check(requirements, result)
+    for one in unmet:
+        say(str(one))
+    return GOOD if is_good(result) and not unmet else FAILED
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be spoken."""
+
+    parts: list[Part]
+    warm_up: list[Part]
+    streams: int
+    interim_results: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What a server was found to do."""
+
+    results: list[Spoken]
+    info: ServerInfo
+    surroundings: Surroundings
+
+
+async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, model: str) -> _Visit:
+    async with serving(server, model, pid=server_pid) as served, client_of(served.address, [*wish.parts, *wish.warm_up]) as client:
+        # A server that cannot be reached is a wrong call, not a run in which every clip failed.
+        await client.server_info()
+        with progress("warming up", len(wish.warm_up)) as spoken:
+            await speak_all(client, wish.warm_up, streams=wish.streams, interim_results=wish.interim_results, spoken=spoken)
+        async with (
+            readings_of(served.process) as of_server,
+            readings_of(ProcessWatch(os.getpid())) as of_bench,
+            LoopStallMonitor() as stall,
+        ):
+            with progress("speaking", len(wish.parts)) as spoken:
+                results = await speak_all(client, wish.parts, streams=wish.streams, interim_results=wish.interim_results, spoken=spoken)
+        info = await client.server_info()
+    surroundings = Surroundings(used(of_server), info.longest_loop_stall_ms, used(of_bench), stall.longest_ms)
+    return _Visit(results, info, surroundings)
+
+
+def _alone(results: Sequence[Spoken], model: str, *, baseline: bool) -> list[Measured]:
+    """In this order: what is timed comes before anything whose threads might still spin."""
+    definition = load_definition(DEFINITION)
+    with progress("floor", len(results)) as measured:
+        floor_ms = measure_floor(results, load_engine(model, workers=1), definition, measured)
+    baseline_ms: Sequence[float | None] = [None] * len(results)
+    if baseline:
+        with progress("baseline", len(results)) as measured:
+            baseline_ms = measure_baseline(results, FasterWhisper(resolve(model), threads=usable_cores()), measured)
+    jobs = usable_cores()
+    whole = EngineRecogniser(load_engine(model, workers=jobs, full_context=True), Defined(definition))
+    with progress("full context", len(results)) as heard:
+        texts = asyncio.run(hear_whole([spoken.part.clip for spoken in results], whole, jobs=jobs, heard=heard))
+    each = zip(results, floor_ms, baseline_ms, texts, strict=True)
+    return [Measured(spoken, Alone(floor, base, text)) for spoken, floor, base, text in each]

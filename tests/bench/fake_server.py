@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from asr_server.api.client import Control
 from asr_server.api.options import StreamOptions
 from asr_server.api.results import Heard, LedgerView, Result, Slice, SpeechEvent
-from asr_server.errors import CallFailed
+from asr_server.errors import CallFailed, ServerBusy
 
 RATE_HZ = 8_000
 
@@ -16,12 +16,18 @@ def final(text: str, start_s: float, end_s: float, received_at_s: float = 0.0, l
     return Result(text, text, True, 1.0, 0, start_s, end_s, received_at_s, ledger=spent)
 
 
+def partial(text: str, start_s: float, end_s: float, received_at_s: float = 0.0) -> Result:
+    return Result(text, "", False, 0.1, 0, start_s, end_s, received_at_s)
+
+
 class FakeServer:
     """Answers with (seconds of audio after which to answer, what); counts calls that are open at a time."""
 
-    def __init__(self, answers: Sequence[tuple[float, Heard]] = (), *, fails: bool = False) -> None:
+    def __init__(self, answers: Sequence[tuple[float, Heard]] = (), *, fails: bool = False, refuses: int = 0) -> None:
+        """`refuses`: so many calls before it has room."""
         self._answers = answers
         self._fails = fails
+        self._refuses = refuses
         self.heard_s: list[float] = []
         self.most_open = 0
         self._open = 0
@@ -29,6 +35,9 @@ class FakeServer:
     async def stream(self, audio: AsyncIterator[bytes | Control], options: StreamOptions | None = None) -> AsyncGenerator[Heard, None]:
         assert options is not None
         assert (options.sample_rate_hz, options.voice_activity_events) == (RATE_HZ, True)
+        if self._refuses:
+            self._refuses -= 1
+            raise ServerBusy("RESOURCE_EXHAUSTED", "no room")
         self._open += 1
         self.most_open = max(self.most_open, self._open)
         heard_bytes = 0

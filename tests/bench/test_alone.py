@@ -1,14 +1,19 @@
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from asr_server.api.clip import Clip as Audio
 from asr_server.engine.engine import DecodeOptions, Decoding
 from audio_norm import Normalized, load_definition
-from bench.alone import measure_floor
-from bench.speech_end import SpeechEnd, speech_end
+from bench.alone import hear_whole, measure_floor
+from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from eval.audio import read_frames
-from eval.manifest import Clip, TimedWord
+from eval.manifest import Clip
+from eval.recognisers import Failed, Heard, Skipped
 from tests.bench.fake_server import final
+from tests.eval.fake_recogniser import FakeRecogniser
 from tests.fake_engine import FakeEngine, said
 from tests.recordings import recording
 
@@ -32,27 +37,49 @@ def test_the_floor_is_of_each_segment_as_the_server_had_it() -> None:
     frames, rate_hz = read_frames(FOX)
     speech = DEFINITION.whole_window(frames, rate_hz).speech
     start_s, end_s = speech[0].start_sample / 16_000, speech[-1].end_sample / 16_000
-    spoken = Spoken(Part(FOX, Audio(b"", 8_000, 1), SpeechEnd(end_s, "vad")), (seen(start_s, end_s), seen(start_s, 1.5)), ())
-    assert len(measure_floor([spoken], FakeEngine(answer), DEFINITION, lambda: None)) == 2
+    spoken = Spoken(Part(FOX, Audio(b"", 8_000, 1), SpeechEnd(end_s, "energy")), (seen(start_s, end_s), seen(start_s, 1.5)), ())
+    ((first_ms, second_ms),) = measure_floor([spoken], FakeEngine(answer), DEFINITION, lambda: None)
+    assert first_ms is not None
+    assert second_ms is not None
     durations_s = [audio.duration_s for audio, _ in asked]
     assert durations_s == pytest.approx([end_s + 0.25, 1.5 + 0.25], abs=0.1)  # it begins at once: nothing is kept before
     assert [options.beam_size for _, options in asked] == [5, 5]
 
 
-def test_speech_ends_with_the_last_word_where_the_manifest_tells_and_never_after_the_clip() -> None:
-    frames, rate_hz = read_frames(FOX)
-    told = Clip("fox", FOX.audio, "", words=(TimedWord("dog", 2.0, 2.5),))
-    assert speech_end(told, frames, rate_hz, DEFINITION) == SpeechEnd(2.5, "words")
-    assert speech_end(told, frames[:rate_hz], rate_hz, DEFINITION) == SpeechEnd(1.0, "words")
+def test_a_segment_without_speech_and_a_language_it_does_not_speak_have_no_floor() -> None:
+    german = Clip("fox", FOX.audio, "", language="de-DE")
+    audio, end = Audio(b"", 8_000, 1), SpeechEnd(2.5, "energy")
+    results = [Spoken(Part(FOX, audio, end), (seen(3.5, 3.6), seen(0.5, 2.5)), ()), Spoken(Part(german, audio, end), (seen(0.5, 2.5),), ())]
+    told: list[int] = []
+    (silent_ms, spoken_ms), foreign_ms = measure_floor(results, FakeEngine(), DEFINITION, lambda: told.append(1))
+    assert silent_ms is None
+    assert spoken_ms is not None
+    assert foreign_ms == (None,)
+    assert len(told) == 2
 
 
-def test_speech_ends_with_the_last_speech_frame_where_it_does_not() -> None:
-    frames, rate_hz = read_frames(FOX)
-    found = speech_end(FOX, frames, rate_hz, DEFINITION)
-    assert found.known_by == "vad"
-    assert found.at_s == pytest.approx(2.6, abs=0.3)
+def clips(count: int) -> list[Clip]:
+    return [Clip(str(number), Path("a.wav"), "") for number in range(count)]
 
 
-def test_without_any_speech_the_end_is_that_of_the_clip() -> None:
-    frames, rate_hz = read_frames(FOX)
-    assert speech_end(FOX, frames[:rate_hz] * 0, rate_hz, DEFINITION) == SpeechEnd(1.0, "clip")
+async def test_whole_clips_are_heard_in_order_and_what_cannot_be_heard_is_none() -> None:
+    recogniser = FakeRecogniser({"0": "one", "1": Skipped("no German"), "2": Failed("broken"), "3": "four"})
+    told: list[int] = []
+    assert await hear_whole(clips(4), recogniser, jobs=2, heard=lambda: told.append(1)) == ["one", None, None, "four"]
+    assert len(told) == 4
+
+
+async def test_no_more_clips_are_heard_at_a_time_than_wanted() -> None:
+    class Slow(FakeRecogniser):
+        open = most_open = 0
+
+        async def hear(self, clip: Clip) -> Heard:
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
+            await asyncio.sleep(0)
+            self.open -= 1
+            return Heard()
+
+    recogniser = Slow({})
+    await hear_whole(clips(5), recogniser, jobs=2, heard=lambda: None)
+    assert recogniser.most_open == 2

@@ -27,6 +27,9 @@ def manifest(tmp_path: Path) -> Path:
         ("latency --manifest m.jsonl --json o.json --streams 2", "--streams 2 wants as many clips at least; 1 are left"),
         ("latency --manifest m.jsonl --json o.json --max-duration-s 1", "--streams 1 wants as many clips at least; 0 are left"),
         ("latency --manifest m.jsonl --json o.json", "a.wav"),
+        ("latency --manifest m.jsonl --json o.json --warm-up -1", "'--warm-up'"),
+        ("latency --manifest m.jsonl --json o.json --server-pid 1", "--server-pid goes with --server"),
+        ("latency --manifest m.jsonl --json o.json --require fast", "--require 'fast': wanted PATH OPERATOR NUMBER"),
         ("warp", "No such command 'warp'"),
     ],
 )

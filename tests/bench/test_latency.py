@@ -1,29 +1,58 @@
 import json
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView, Slice
 from asr_server.engine.engine import Release
 from asr_server.errors import WrongCall
 from bench.alone import Alone
-from bench.latency import Setup, report, select
+from bench.latency import Measured, Setup, Surroundings, is_good, make_ready, report, select, warm_up
+from bench.latency_table import lines, times
+from bench.pace import Lag
+from bench.partials import Shown
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
+from bench.usage import BeforeAndMost, Used
 from eval.manifest import Clip
 from eval.recognisers import System
+from tests.recordings import recording
 
-SETUP = Setup(streams=2, interim_results=False, own_server=True, vad_stop_ms=500, budget_ms={"asr": 300.0})
+SETUP = Setup(
+    manifest="/m.jsonl",
+    manifest_sha256="0" * 64,
+    streams=2,
+    interim_results=True,
+    max_duration_s=8.0,
+    warm_up_clips=2,
+    own_server=True,
+    vad_stop_ms=500,
+    budget_ms={"asr": 300.0},
+    model_alone="tiny.en",
+    baseline=True,
+)
 SYSTEM = System("1.0", "v1", Release("fake", "0" * 64))
+USED = Used(50.0, 5.0, BeforeAndMost(200.0, 210.0), BeforeAndMost(8, 9), BeforeAndMost(20, 21))
+CALM = Surroundings(server=USED, server_stall_ms=1.26, bench=replace(USED, cpu_percent=4.5), bench_stall_ms=2.0)
 FIXED_FIELDS = {
     *("streams", "segments", "ttfs_ms", "response_ms", "asr_ms", "slices_ms", "late", "degraded", "lost", "wer"),
     *("floor_ms", "baseline_ms", "machine", "system"),
 }
 
 
-def spoken(text: str, *finals: FinalSeen, error: str = "") -> Spoken:
-    return Spoken(Part(Clip(text, Path("a.wav"), text), Audio(b"", 8_000, 1), SpeechEnd(1.0, "words")), finals, (0.5,), error)
+IN_TIME = Lag(own_ms=0.5, taken_late_ms=0.0)
+
+
+def spoken(
+    text: str, *finals: FinalSeen, error: str = "", refused: bool = False, lag: Lag = IN_TIME, shown: tuple[Shown, ...] = ()
+) -> Spoken:
+    part = Part(Clip(text, Path("a.wav"), text), Audio(b"", 8_000, 1), SpeechEnd(1.0, "words"))
+    return Spoken(part, finals, (lag,), error, refused, shown)
 
 
 def seen(text: str, held_after_ms: float, *, late: bool = False, degraded: tuple[str, ...] = ()) -> FinalSeen:
@@ -31,8 +60,15 @@ def seen(text: str, held_after_ms: float, *, late: bool = False, degraded: tuple
     return FinalSeen(text, 0.0, 1.0, held_after_ms, ledger)
 
 
-def result_of(*results: Spoken) -> dict[str, object]:
-    made = report(results, Alone([70.0], [400.0]), setup=SETUP, system=SYSTEM, machine={"cpu": "slow"}, longest_loop_stall_ms=1.26)
+def alone(one: Spoken, full_context: str | None = None) -> Measured:
+    return Measured(one, Alone((70.0,) * len(one.finals), 400.0, full_context))
+
+
+def result_of(
+    *results: Spoken | Measured, surroundings: Surroundings = CALM, setup: Setup = SETUP, machine: dict[str, object] | None = None
+) -> dict[str, Any]:
+    measured = [alone(one) if isinstance(one, Spoken) else one for one in results]
+    made = report(measured, surroundings=surroundings, setup=setup, system=SYSTEM, machine=machine or {"cpu": "slow"})
     return dict(json.loads(json.dumps(made)))
 
 
@@ -51,7 +87,6 @@ def test_times_are_of_clips_and_of_finals() -> None:
 
 def test_slices_are_told_as_spent_beside_what_was_planned() -> None:
     slices = result_of(spoken("one", seen("one", 600)))["slices_ms"]
-    assert isinstance(slices, dict)
     planned = {"p50": 60, "p95": 60, "p99": 60, "max": 60}
     assert slices["queue"] == {"p50": 5, "p95": 5, "p99": 5, "max": 5, "planned": planned}
     assert set(slices) == {"ingest", "condition", "queue", "asr", "post", "send", "reserve"}
@@ -60,14 +95,130 @@ def test_slices_are_told_as_spent_beside_what_was_planned() -> None:
 def test_what_went_wrong_is_counted() -> None:
     late = spoken("one", seen("one", 1200, late=True, degraded=("beam",)))
     early = spoken("two", seen("two", -100))
-    result = result_of(late, early, spoken("three", error="broken"), spoken(""))
-    assert [result[name] for name in ("late", "degraded", "lost", "early")] == [1, 1, 1, 1]
-    assert result["failed"] == [{"id": "three", "error": "broken"}]
+    result = result_of(late, early, spoken("three", error="broken"), spoken("four", error="no room", refused=True), spoken(""))
+    assert [result[name] for name in ("late", "degraded", "lost", "early", "refused")] == [1, 1, 2, 1, 1]
+    assert result["failed"] == [{"id": "three", "error": "broken"}, {"id": "four", "error": "no room"}]
 
 
 def test_lost_words_are_errors() -> None:
     result = result_of(spoken("hello there", seen("Hello there.", 600)), spoken("all of it gone"))
     assert (result["wer"], result["words"]) == (0.66667, 6)
+
+
+def test_a_word_is_lost_when_the_whole_clip_told_it_and_the_stream_did_not() -> None:
+    """Of five words full context hears four, and the stream one of those: what neither heard is lost by neither."""
+    in_stream = spoken("the cat sat on mats", seen("The cast at", 600), seen("on maths.", 600))
+    result = result_of(alone(in_stream, full_context="the cat sat in mats"))
+    assert (result["lost_words"], result["lost_words_of"]) == (3, 4)
+    assert result["runs"][0]["lost_words"] == ["cat", "sat", "mats"]
+    assert result["full_context"] == {"wer": 0.2, "words": 5, "clips": 1}
+
+
+def test_a_clip_that_cannot_be_heard_whole_loses_no_words() -> None:
+    result = result_of(spoken("one two", error="broken"))
+    assert (result["lost_words"], result["lost_words_of"]) == (0, 0)
+    assert result["full_context"] == {"wer": None, "words": 0, "clips": 0}
+
+
+SHOWN = (
+    Shown(0, "one to", 700.0, 150.0, is_final=False),
+    Shown(0, "one two", 1000.0, 190.0, is_final=False),
+    Shown(0, "One two.", 1700.0, 600.0, is_final=True),
+)
+
+
+def test_partials_are_told_by_first_words_cadence_lag_and_revisions() -> None:
+    result = result_of(spoken("one two", seen("One two.", 600), shown=SHOWN))
+    assert result["first_partial_ms"]["p50"] == 700
+    assert result["partial_cadence_ms"] == {"p50": 300, "p95": 300, "p99": 300, "max": 300}
+    assert result["partial_lag_ms"] == {"p50": 150, "p95": 190, "p99": 190, "max": 190}
+    assert result["revised_words"] == {"revised": 1, "final_words": 2, "rate": 0.5}
+    run = result["runs"][0]
+    assert (run["first_partial_ms"], run["partials"], run["revised_words"]) == (700, 2, 1)
+
+
+def test_without_partials_the_first_words_are_a_finals_and_the_rest_was_not_measured() -> None:
+    result = result_of(spoken("one two", seen("One two.", 600), shown=SHOWN[2:]), setup=replace(SETUP, interim_results=False))
+    assert result["first_partial_ms"]["p50"] == 1700
+    assert result["partial_cadence_ms"]["p50"] is None
+    assert result["partial_lag_ms"]["p50"] is None
+    assert result["revised_words"] == {"revised": None, "final_words": 2, "rate": None}
+
+
+def test_a_bench_that_was_late_itself_makes_the_run_invalid_and_a_server_that_was_does_not() -> None:
+    assert result_of(spoken("one", lag=Lag(0.0, 400.0)))["valid"]
+    late = result_of(spoken("one", lag=Lag(400.0, 0.0)))
+    assert (late["valid"], len(late["invalid_because"])) == (False, 2)
+    stalled = result_of(spoken("one"), surroundings=replace(CALM, bench_stall_ms=300.0))
+    assert (stalled["valid"], len(stalled["invalid_because"])) == (False, 1)
+
+
+def test_a_run_is_good_when_nothing_was_lost_or_failed_and_it_is_valid() -> None:
+    heard = spoken("one", seen("one", 600))
+    assert is_good(result_of(heard))
+    assert not is_good(result_of(heard, spoken("two")))
+    assert not is_good(result_of(heard, spoken("", error="broken")))
+    assert not is_good(result_of(heard, surroundings=replace(CALM, bench_stall_ms=300.0)))
+
+
+MACHINE: dict[str, object] = {"cpu": "Slow CPU", "cores": 2, "flags": ["avx2"], "load_average": 0.5, "ctranslate2": "4.8"}
+
+
+def test_the_table_fits_100_columns() -> None:
+    written = StringIO()
+    console = Console(width=100, file=written)
+    console.print(times(result_of(spoken("one two", seen("One two.", 600), shown=SHOWN), machine=MACHINE)))
+    told = written.getvalue()
+    assert max(map(len, told.splitlines())) <= 80
+    assert all(name in told for name in ("time to final text", "between partials", "floor", "baseline", "bench woke late"))
+
+
+def test_a_terminal_is_told_what_was_left_out_and_that_a_run_is_not_valid() -> None:
+    heard = spoken("one two", seen("One two.", 600), shown=SHOWN)
+    told = lines(result_of(heard, machine=MACHINE))
+    assert "2 clips were spoken before to warm up and are in no figure" in told
+    assert "1 shown words revised, 50.00 % of 2 final words" in told
+    assert not any("INVALID" in line for line in told)
+    stalled = result_of(
+        heard,
+        surroundings=replace(CALM, server=None, bench=None, bench_stall_ms=300.0),
+        setup=replace(SETUP, baseline=False, interim_results=False),
+        machine=MACHINE,
+    )
+    told = lines(stalled)
+    assert told[-1] == "INVALID: the bench's event loop stalled for 300 ms, allowed 100"
+    assert "2 clips were spoken before to warm up and are in no figure; no baseline was measured" in told
+    assert not any("revised" in line or line.startswith("server:") for line in told)
+
+
+def test_lag_is_told_whole_and_by_whose_doing_it_was() -> None:
+    result = result_of(spoken("one", lag=Lag(3.0, 40.0)))
+    assert (result["pacing_lag_ms"]["max"], result["bench"]["own_lag_ms"]["max"], result["bench"]["taken_late_ms"]["max"]) == (43, 3, 40)
+
+
+def test_what_server_and_bench_used_is_told() -> None:
+    result = result_of(spoken("one"))
+    assert (result["server"]["cpu_percent"], result["server"]["resident_mb"]) == (50.0, {"before": 200.0, "max": 210.0})
+    assert (result["bench"]["cpu_percent"], result["bench"]["longest_loop_stall_ms"], result["longest_loop_stall_ms"]) == (4.5, 2.0, 1.3)
+
+
+def test_a_server_whose_process_is_not_known_is_null() -> None:
+    assert result_of(spoken("one"), surroundings=replace(CALM, server=None))["server"] is None
+
+
+def test_floor_and_baseline_are_told_for_each_clip_too() -> None:
+    run = result_of(spoken("one two", seen("one", 600), seen("two", 600)))["runs"][0]
+    assert (run["baseline_ms"], [final["floor_ms"] for final in run["finals"]]) == (400, [70, 70])
+
+
+def test_a_run_without_a_baseline_says_so() -> None:
+    result = result_of(Measured(spoken("one"), Alone()), setup=replace(SETUP, baseline=False))
+    assert result["baseline_ms"] == {"p50": None, "p95": None, "p99": None, "max": None}
+    assert result["setup"]["baseline"] is False
+
+
+def test_a_run_of_nothing_has_every_field() -> None:
+    assert set(result_of()) == set(result_of(spoken("hello", seen("hello", 600))))
 
 
 def clip(name: str, duration_s: float) -> Clip:
@@ -82,3 +233,16 @@ def test_short_clips_are_chosen_in_order() -> None:
 def test_fewer_clips_than_streams_is_a_wrong_call() -> None:
     with pytest.raises(WrongCall, match="--streams 2 wants as many clips at least; 1 are left"):
         select([clip("a", 3.0)], streams=2, limit=None, max_duration_s=8.0)
+
+
+def test_warm_up_takes_clips_that_are_not_measured_and_then_the_first_again() -> None:
+    clips = [clip("a", 3.0), clip("b", 9.0), clip("c", 8.0), clip("d", 1.0)]
+    spoken_before = warm_up(clips, clips[:1], count=5, max_duration_s=8.0)
+    assert [chosen.id for chosen in spoken_before] == ["c", "d", "a", "a", "a"]
+    assert warm_up(clips, clips[:1], count=0, max_duration_s=8.0) == []
+
+
+def test_a_clip_is_made_ready_with_where_its_speech_begins_and_ends() -> None:
+    part = make_ready(Clip("fox", recording("quick_brown_fox"), ""))
+    assert 0.0 <= part.speech_start_s < part.end.at_s <= part.audio.duration_s
+    assert part.end.known_by == "energy"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asr_server.api.clip import Clip
-from bench.pace import CHUNK_MS, Microphone, dither
+from bench.pace import CHUNK_MS, Lag, Microphone, dither
 from tests.fake_clock import FakeClock
 
 
@@ -29,11 +29,13 @@ async def listen(microphone: Microphone, *, busy_ms: Sequence[float] = (), close
     return taken
 
 
-def make(audio: Clip, *, max_silence_s: float = 0.1) -> Microphone:
+def make(audio: Clip, *, max_silence_s: float = 0.1, oversleeps_ms: Sequence[float] = ()) -> Microphone:
+    """Of its n-th chunk it wakes `oversleeps_ms[n]` too late."""
     clock = FakeClock()
+    too_late_ms = iter(oversleeps_ms)
 
     async def sleep(seconds: float) -> None:
-        clock.advance_ms(seconds * 1000)
+        clock.advance_ms(seconds * 1000 + next(too_late_ms, 0.0))
 
     return Microphone(audio, max_silence_s, clock, sleep)
 
@@ -44,13 +46,36 @@ def test_chunks_leave_when_a_microphone_has_them_whole() -> None:
     asyncio.run(listen(microphone))
     assert microphone.sent.sent_at_s(0.020) == pytest.approx(start_s + 0.020)
     assert microphone.sent.sent_at_s(0.021) == pytest.approx(start_s + 0.040)
-    assert max(microphone.lags_ms) == pytest.approx(0.0, abs=1e-6)
+    assert max(lag.ms for lag in microphone.lags) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_being_late_once_does_not_make_the_rest_late() -> None:
     microphone = make(clip(100))
     asyncio.run(listen(microphone, busy_ms=(50,)))
-    assert microphone.lags_ms[:5] == pytest.approx([0, 30, 10, 0, 0], abs=1e-6)
+    assert [lag.ms for lag in microphone.lags[:5]] == pytest.approx([0, 30, 10, 0, 0], abs=1e-6)
+
+
+def lags(microphone: Microphone) -> list[Lag]:
+    return [Lag(round(lag.own_ms, 6), round(lag.taken_late_ms, 6)) for lag in microphone.lags]
+
+
+def test_a_chunk_that_was_asked_for_too_late_was_not_taken_in_time() -> None:
+    microphone = make(clip(60))
+    asyncio.run(listen(microphone, busy_ms=(50,)))
+    assert lags(microphone)[:4] == [Lag(0, 0), Lag(0, 30), Lag(0, 10), Lag(0, 0)]
+
+
+def test_waking_late_is_the_benchs_own_lag() -> None:
+    microphone = make(clip(60), oversleeps_ms=(0, 7, 0, 0))
+    asyncio.run(listen(microphone))
+    assert lags(microphone)[:4] == [Lag(0, 0), Lag(7, 0), Lag(0, 0), Lag(0, 0)]
+
+
+def test_a_chunk_may_be_late_for_both_reasons() -> None:
+    microphone = make(clip(60), oversleeps_ms=(0, 7, 0, 0))
+    asyncio.run(listen(microphone, busy_ms=(50,)))
+    assert lags(microphone)[1] == Lag(7, 30)
+    assert microphone.lags[1].ms == pytest.approx(37)
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (16_000, 2), (44_100, 1), (48_000, 2)])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.quantiles import quantiles
+from bench.quantiles import percentile, quantiles
 
 TENTHS = st.lists(st.integers(-10_000, 10_000).map(lambda tenths: tenths / 10), min_size=1, max_size=300)
 
@@ -13,6 +13,21 @@ def test_of_one_to_a_hundred_the_quantiles_are_their_own_names() -> None:
 
 def test_of_nothing_there_are_none() -> None:
     assert quantiles([]) == {"p50": None, "p95": None, "p99": None, "max": None}
+
+
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_any_percentile_of_one_to_a_hundred_is_its_own_name(percent: int) -> None:
+    assert percentile([float(ms) for ms in range(100, 0, -1)], percent) == percent
+
+
+def test_of_nothing_there_is_no_percentile() -> None:
+    assert percentile([], 95) is None
+
+
+@given(TENTHS)
+def test_a_percentile_is_the_same_as_the_quantile_of_that_name(values: list[float]) -> None:
+    found = quantiles(values)
+    assert [percentile(values, percent) for percent in (50, 95, 99, 100)] == [found[name] for name in ("p50", "p95", "p99", "max")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])

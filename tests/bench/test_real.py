@@ -1,7 +1,9 @@
 """The whole bench on one short clip against a real server. What it measures is not checked, only that it is all there."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,22 +13,46 @@ from tests.recordings import recording
 HELLO = str(recording("hello_world"))
 
 
+def bench(folder: Path, server: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and result. Whether the run is valid depends on who else uses the machine: an exit code of 1 may be that alone."""
+    manifest, out = folder / "m.jsonl", folder / "o.json"
+    manifest.write_text(json.dumps({"audio": HELLO, "text": "Hello world."}))
+    given = ["--manifest", str(manifest), "--server", server, "--model", "tiny.en", "--warm-up", "1", "--json", str(out)]
+    code = main(["latency", *given, *arguments])
+    return code, json.loads(out.read_text())
+
+
 def test_a_clip_is_spoken_heard_and_accounted_for(tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The process looked at is this one: any will do."""
+    code, result = bench(tmp_path, server_address, "--interim", "--server-pid", str(os.getpid()))
+    assert code == (0 if result["valid"] else 1)
+    assert (result["clips"], result["segments"], result["lost"], result["failed"]) == (1, 1, 0, [])
+    assert (result["wer"], result["lost_words"], result["lost_words_of"]) == (0.0, 0, 2)
+    assert (result["warm_up"], result["revised_words"]["final_words"]) == ({"clips": 1}, 2)
+    assert result["runs"][0]["speech_end_by"] == "energy"
+    timed = ("ttfs_ms", "response_ms", "asr_ms", "first_partial_ms", "floor_ms", "baseline_ms", "pacing_lag_ms")
+    assert all(result[name]["p50"] is not None for name in timed)
+    assert result["server"]["resident_mb"]["max"] > 0
+    said = capsys.readouterr().out
+    assert "time to final text" in said
+    assert "1 clips were spoken before to warm up and are in no figure" in said
+    assert ("INVALID" in said) == (not result["valid"])
+
+
+def test_a_requirement_that_is_not_met_is_named_and_fails_the_run(
+    tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result = bench(tmp_path, server_address, "--no-baseline", "--require", "clips==2", "--require", "baseline_ms.p50<1e9")
+    assert code == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["clips is 1, required: == 2", "baseline_ms.p50 was not measured, required: < 1000000000"]
+    assert "no baseline was measured" in said.out
+    assert (result["baseline_ms"]["p50"], result["server"], result["setup"]["own_server"]) == (None, None, False)
+
+
+def test_a_server_that_is_not_there_is_a_wrong_call_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
     manifest.write_text(json.dumps({"audio": HELLO, "text": "Hello world."}))
-    arguments = ["latency", "--manifest", str(manifest), "--server", server_address, "--model", "tiny.en", "--json", str(out)]
-    assert main(arguments) == 0
-    result = json.loads(out.read_text())
-    assert (result["clips"], result["segments"], result["lost"], result["failed"]) == (1, 1, 0, [])
-    assert result["wer"] == 0.0
-    assert result["runs"][0]["speech_end_by"] == "vad"
-    measured = (
-        result["ttfs_ms"],
-        result["response_ms"],
-        result["asr_ms"],
-        result["floor_ms"],
-        result["baseline_ms"],
-        result["pacing_lag_ms"],
-    )
-    assert all(times["p50"] is not None for times in measured)
-    assert "time to final text" in capsys.readouterr().out
+    assert main(["latency", "--manifest", str(manifest), "--server", "127.0.0.1:9", "--json", str(out)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not out.exists()

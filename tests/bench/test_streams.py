@@ -1,13 +1,15 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr_server.api.clip import Clip as Audio
+from asr_server.api.results import Heard
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken, speak, speak_all
 from eval.manifest import Clip
-from tests.bench.fake_server import RATE_HZ, FakeServer, final, utterance_ended
+from tests.bench.fake_server import RATE_HZ, FakeServer, final, partial, utterance_ended
 
 
 def part(name: str = "a", text: str = "hello", duration_s: float = 0.1, end_s: float = 0.1) -> Part:
@@ -35,14 +37,47 @@ async def test_a_call_that_fails_is_told_with_what_came_before() -> None:
     assert (spoken.text, spoken.error) == ("hel", "broken")
 
 
-async def test_every_clip_is_spoken_once_and_as_many_at_a_time_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.streams.STAGGER_S", 0.0)
+async def test_a_call_that_is_refused_is_told_apart_from_one_that_fails() -> None:
+    spoken = await speak(FakeServer(refuses=1), part(), interim_results=False)
+    assert (spoken.refused, spoken.error, spoken.lost, spoken.lags) == (True, "no room", True, ())
+    assert not (await speak(FakeServer(fails=True), part(), interim_results=False)).refused
+
+
+async def test_what_was_shown_is_kept_with_when_it_came_and_how_far_behind_it_was() -> None:
+    """The fake stamps its texts one and two seconds into the future."""
+    now_s = time.monotonic()
+    answers: list[tuple[float, Heard]] = [
+        (0.06, partial("hel", 0.0, 0.04, received_at_s=now_s + 1.0)),
+        (0.12, final("hello", 0.0, 0.1, received_at_s=now_s + 2.0)),
+        (0.2, utterance_ended(0.2)),
+    ]
+    spoken = await speak(FakeServer(answers), replace(part(), speech_start_s=0.02), interim_results=True)
+    assert [(text.text, text.is_final) for text in spoken.shown] == [("hel", False), ("hello", True)]
+    first, last = spoken.shown
+    assert last.at_ms - first.at_ms == pytest.approx(1000)
+    # Speech begins with the second chunk, at 20 ms; the partial reaches to the end of that chunk, the final three chunks further.
+    assert first.at_ms == pytest.approx(first.lag_ms)
+    assert last.at_ms - last.lag_ms == pytest.approx(60, abs=15)
+    assert spoken.text == "hello"
+
+
+async def test_every_clip_is_spoken_once_and_as_many_at_a_time_as_wanted() -> None:
     server = FakeServer([(0.12, utterance_ended(0.12))])
     told: list[int] = []
-    results = await speak_all(server, [part(name) for name in "abcde"], streams=2, interim_results=True, spoken=lambda: told.append(1))
+    parts = [part(name) for name in "abcde"]
+    results = await speak_all(server, parts, streams=2, interim_results=True, spoken=lambda: told.append(1), stagger_s=0.0)
     assert sorted(spoken.part.clip.id for spoken in results) == list("abcde")
     assert server.most_open == 2
     assert len(told) == 5
+
+
+async def test_who_is_refused_takes_the_time_of_the_clip_before_the_next_one() -> None:
+    """Of two streams the first is refused; while it waits, the other speaks what is left."""
+    server = FakeServer([(0.02, utterance_ended(0.2))], refuses=1)
+    parts = [part("refused", duration_s=0.5), part("b"), part("c"), part("d")]
+    results = await speak_all(server, parts, streams=2, interim_results=False, spoken=lambda: None, stagger_s=0.001)
+    assert [spoken.part.clip.id for spoken in results] == ["refused", "b", "c", "d"]
+    assert [spoken.refused for spoken in results] == [True, False, False, False]
 
 
 def seen(text: str, start_s: float, held_after_ms: float) -> FinalSeen:

@@ -1,10 +1,14 @@
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_server.errors import WrongCall
+from eval.__main__ import main
+from eval.commands.requiring import closing_with, requirements_of
+from eval.console import FAILED, GOOD, WRONG_CALL
 from eval.requirement import COMPARISONS, Requirement, check, parse_requirement
 
 RESULT: dict[str, object] = {
@@ -111,3 +115,23 @@ def test_a_number_meets_a_requirement_or_its_opposite(value: float, bound: float
     opposite = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}[comparison]
     both = [Requirement(("a",), comparison, bound), Requirement(("a",), opposite, bound)]
     assert len(check(both, {"a": value})) == 1
+
+
+def test_what_is_not_met_is_one_line_each_and_fails_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert closing_with(requirements_of(["wer<0.01", "late==0", "ttfs_ms.p95<500"]), RESULT) == FAILED
+    assert capsys.readouterr().err.splitlines() == [
+        "required and not met: wer is 0.08, required: < 0.01",
+        "required and not met: ttfs_ms.p95 is 612.3, required: < 500",
+    ]
+
+
+def test_what_is_met_leaves_the_exit_code_as_it_was() -> None:
+    assert closing_with(requirements_of(["wer<0.1"]), RESULT) == GOOD
+    assert closing_with(requirements_of(None), RESULT, FAILED) == FAILED
+
+
+def test_a_wrong_requirement_is_told_before_anything_is_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", "--manifest", str(tmp_path / "none.jsonl"), "--json", str(tmp_path / "o.json"), "--require", "wer"]
+    assert main(arguments) == WRONG_CALL
+    said = capsys.readouterr().err
+    assert (said.count("\n"), "--require 'wer': wanted PATH OPERATOR NUMBER" in said) == (1, True)

@@ -1,0 +1,180 @@
+"""`python -m bench capacity`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from asr_server.api.client import Client
+from asr_server.machine import usable_cores
+from asr_server.watch.stall import LoopStallMonitor
+from bench.capacity import Repeat, Setup, Slo, heard_of, load_of, report
+from bench.commands.page_option import HtmlOption, check_page, write_page
+from bench.commands.speaking import (
+    InterimOption,
+    JsonOption,
+    ManifestOption,
+    MaxDurationOption,
+    ModelOption,
+    ServerOption,
+    ServerPidOption,
+    check_server_pid,
+    client_of,
+    clock,
+    ready,
+    say,
+    spoken_clips,
+)
+from bench.load import Load, Turn, expected_s, steady_load
+from bench.machine import machine
+from bench.search import search
+from bench.serving import Serving, serving
+from bench.streams import Part
+from bench.unary import MOST_CONCURRENCY, File, Throughput, climb, closed_loop
+from bench.usage import readings_of, used
+from eval.by_server import server_system
+from eval.commands.hearing import of_manifest
+from eval.console import FAILED, GOOD, check_writable, write_json
+from eval.requirement import Requirement, check, parse_requirement
+
+
+def capacity_command(
+    *,
+    manifest: ManifestOption,
+    json: JsonOption,
+    slo_ms: Annotated[float, typer.Option("--slo-ms", min=1, help="Time to final text that has to be kept.")] = 500.0,
+    percentile: Annotated[int, typer.Option(min=50, max=99, help="Of so many clips in a hundred.")] = 95,
+    require: Annotated[
+        list[str] | None, typer.Option(help="Exit code 1 unless so many streams are served, or e.g. unary.requests_per_s>2.")
+    ] = None,
+    max_streams: Annotated[int, typer.Option("--max-streams", min=1, help="More are not tried.")] = 64,
+    seconds: Annotated[float, typer.Option(min=1, help="Measured at each count, after the warm-up; longer when clips are too few.")] = 30.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements that vote on each count, at most.")] = 3,
+    max_duration_s: MaxDurationOption = 8.0,
+    server: ServerOption = None,
+    server_pid: ServerPidOption = None,
+    model: ModelOption = "base",
+    interim: InterimOption = False,
+    no_unary: Annotated[bool, typer.Option("--no-unary", help="Do not measure whole files in one call too.")] = False,
+    html: HtmlOption = None,
+) -> int:
+    """The most streams that are served in time, and whole files a second."""
+    check_writable(json)
+    check_page(html)
+    check_server_pid(server, server_pid)
+    required = requirements(require or [])
+    clips = spoken_clips(manifest, max_duration_s)
+    measured_on, data = machine(), of_manifest(manifest)
+    parts = ready(clips)
+    slo = Slo(slo_ms, percentile)
+
+    async def measure() -> dict[str, object]:
+        async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
+            info = await client.server_info()
+
+            async def repeat(streams: int, number: int, counts_left: int) -> Repeat:
+                load = load_of(streams, number, seconds=seconds, slo=slo, interim_results=interim)
+                what = f"{_streams(streams)}, repeat {number} of at most {repeats}, then at most {counts_left} more counts"
+                async with clock(what, expected_s(load, parts)):
+                    found = await _repeat(client, served, parts, load, slo)
+                say(f"{_streams(streams)}, repeat {number}: {_line(found)}")
+                return found
+
+            tried = await search(repeat, most=max_streams, repeats=repeats)
+            unary = [] if no_unary else await _unary(client, parts, seconds)
+        setup = Setup(
+            manifest=str(data["manifest"]),
+            manifest_sha256=str(data["sha256"]),
+            clips=len(parts),
+            max_duration_s=max_duration_s,
+            seconds=seconds,
+            repeats=repeats,
+            most_streams=max_streams,
+            interim_results=interim,
+            own_server=served.is_own,
+            vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
+            budget_ms={part.name: part.planned_ms for part in info.budget},
+        )
+        return report(tried, unary, slo=slo, setup=setup, system=server_system(info), machine=measured_on)
+
+    result = asyncio.run(measure())
+    write_json(json, result)
+    write_page(html, result)
+    _show(result)
+    unmet = check(required, result)
+    for one in unmet:
+        say(str(one))
+    return FAILED if unmet else GOOD
+
+
+def requirements(given: Sequence[str]) -> list[Requirement]:
+    """A bare number is of streams. Raises WrongCall."""
+    return [parse_requirement(f"max_streams>={text}" if text.strip().isdigit() else text) for text in given]
+
+
+async def _repeat(client: Client, served: Serving, parts: Sequence[Part], load: Load, slo: Slo) -> Repeat:
+    turns: list[Turn] = []
+    async with readings_of(served.process) as readings, LoopStallMonitor() as stalls:
+        span = await steady_load(client, parts, load, ended=turns.append)
+    return Repeat(
+        slo,
+        heard_of(turns),
+        span,
+        server=used(readings, from_s=span.begun_s),
+        own_lags_ms=tuple(lag.own_ms for turn in turns for lag in turn.spoken.lags),
+        own_stall_ms=stalls.longest_ms,
+    )
+
+
+async def _unary(client: Client, parts: Sequence[Part], seconds: float) -> list[Throughput]:
+    files = [File(part.clip.audio.read_bytes(), part.audio.duration_s, part.clip.language) for part in parts]
+
+    async def measure(concurrency: int) -> Throughput:
+        async with clock(f"whole files, {concurrency} at a time", seconds):
+            found = await closed_loop(client, files, concurrency=concurrency, seconds=seconds)
+        say(f"whole files, {concurrency} at a time: {found.requests_per_s:.2f} a second, {found.refused} refused, {found.failed} failed")
+        return found
+
+    return await climb(measure, first=min(usable_cores(), MOST_CONCURRENCY))
+
+
+def _line(repeat: Repeat) -> str:
+    reached = "-" if repeat.ttfs_ms is None else f"{repeat.ttfs_ms:.0f} ms"
+    why = "; ".join(repeat.invalid_because if repeat.vote == "invalid" else repeat.failed_because)
+    return f"{repeat.vote}, p{repeat.slo.percentile} {reached} of {repeat.heard.clips} clips{f' ({why})' if why else ''}"
+
+
+def _streams(count: int) -> str:
+    return f"{count} stream{'' if count == 1 else 's'}"
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("streams", "", "votes", "clips", "p50", "p95", "p99", "trouble", "cpu %", title="time to final text, ms")
+    for point in result["curve"]:
+        verdict = "passed" if point["passed"] else "failed" if point["valid"] else "INVALID"
+        votes = f"{sum(repeat['passed'] for repeat in point['repeats'])}/{len(point['repeats'])}"
+        times = ("-" if point["ttfs_ms"][name] is None else f"{point['ttfs_ms'][name]:.0f}" for name in ("p50", "p95", "p99"))
+        trouble = ", ".join(f"{point[name]} {name}" for name in ("late", "refused", "lost", "failed") if point[name])
+        cpu = "-" if point["server"] is None else f"{point['server']['cpu_percent']:.0f}"
+        table.add_row(str(point["streams"]), verdict, votes, str(point["clips"]), *times, trouble, cpu)
+    console.print(table)
+    slo = result["slo"]
+    console.print(f"{_streams(result['max_streams'])} with {slo['percentile']} of 100 clips within {slo['ttfs_ms']:g} ms")
+    if (above := result["limited_by"]) is None:
+        console.print("more were not tried (--max-streams)")
+    else:
+        console.print(f"not {above['streams']}: {'; '.join([*above['failed_because'], *above['invalid_because']])}")
+        if not above["valid"]:
+            console.print("INVALID there: the bench itself was too slow to tell, so the server may serve more than this")
+    if (unary := result["unary"]) is not None:
+        console.print(
+            f"whole files: {unary['requests_per_s']:.2f} a second ({unary['audio_s_per_s']:.1f} s of audio) at {unary['concurrency']} "
+            f"at a time, p50 {unary['latency_ms']['p50']} ms, p95 {unary['latency_ms']['p95']} ms; "
+            f"{unary['refused']} refused, {unary['failed']} failed"
+        )
+    on = result["machine"]
+    console.print(f"on {on['cpu']}, {on['cores']} cores, load {on['load_average']} before")

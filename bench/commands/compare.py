@@ -1,0 +1,129 @@
+"""`python -m bench compare`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from asr_server.errors import WrongCall
+from bench.compare import Comparison, FailedGate, compare, ratios
+from bench.compare_capacity import CapacityComparison, compare_capacity
+from bench.result import CapacityPoint, CapacityResult, LatencyResult, read_result
+from bench.slower import Figure, StageDifference, Tolerance
+from eval.console import FAILED, GOOD, check_writable, write_json
+
+
+def compare_command(
+    before: Annotated[Path, typer.Argument(metavar="A.json", help="Of what runs now.")],
+    after: Annotated[Path, typer.Argument(metavar="B.json", help="Of the candidate.")],
+    *,
+    tolerance_ms: Annotated[float, typer.Option("--tolerance-ms", help="What a stage may be slower by.")] = 30.0,
+    tolerance_ratio: Annotated[
+        float, typer.Option("--tolerance-ratio", help="The same as a share of the stage in A; up to twice --tolerance-ms.")
+    ] = 0.10,
+    json: Annotated[Path | None, typer.Option("--json", help="Where the whole comparison goes.")] = None,
+) -> int:
+    """Is B worse than A? Two results of latency, or two of capacity. Exit code 1 when it is.
+
+    A stage fails when it is surely (95 %) slower by more than is tolerated, once A was put on B's machine by the ratio of the baselines.
+    Newly lost or failed clips, clearly more late finals, lost words or word errors, and invalid runs fail too.
+    """
+    if json is not None:
+        check_writable(json)
+    one, other = read_result(before), read_result(after)
+    comparison: Comparison | CapacityComparison
+    if isinstance(one, LatencyResult) and isinstance(other, LatencyResult):
+        comparison = compare(one, other, Tolerance(tolerance_ms, tolerance_ratio))
+        _show(comparison)
+    elif isinstance(one, CapacityResult) and isinstance(other, CapacityResult):
+        comparison = compare_capacity(one, other)
+        _show_capacity(comparison)
+    else:
+        raise WrongCall("wanted two results of `bench latency`, or two of `bench capacity`")
+    if json is not None:
+        write_json(json, comparison.as_json())
+    return _closing(comparison.failed_gates)
+
+
+def _show(comparison: Comparison) -> None:
+    figures = (Column(name, justify="right", no_wrap=True) for name in ("A p50", "B p50", "A p95", "B p95", "typical, 95 %", "tail"))
+    table = Table(Column("ms", no_wrap=True), *figures, "", box=SIMPLE_HEAD, pad_edge=False)
+    for stage in comparison.stages:
+        table.add_row(
+            stage.stage,
+            *(_ms(times[share]) for share in ("p50", "p95") for times in (stage.before_ms, stage.after_ms)),
+            f"{_shift(stage.typical)}, {stage.typical.scaled.low_ms:+.0f} to {stage.typical.scaled.high_ms:+.0f}",
+            _shift(stage.tail),
+            _verdict(stage),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    one, other = comparison.before.fields, comparison.after.fields
+    for name, what in (("floor_ms", "floor, p50"), ("baseline_ms", "baseline, p50")):
+        console.print(f"{what}: {_ms(one[name]['p50'])} ms, then {_ms(other[name]['p50'])}")
+    for name, ratio in ratios(comparison).items():
+        console.print(f"{name.replace('_', ' ')}, p50: {_times(ratio['before'])}, then {_times(ratio['after'])}")
+    for name in ("late", "degraded", "lost"):
+        console.print(f"{name}: {one[name]}, then {other[name]}")
+    for name, words in (("WER", comparison.wer), ("lost words", comparison.lost_words)):
+        if words is not None:
+            console.print(f"{name}: {words.before:.2%}, then {words.after:.2%} (p {words.shift.p_value:.3f})")
+    for one_thing in comparison.differences:
+        console.print(escape(f"{one_thing.what}: {one_thing.before or '-'}, then {one_thing.after or '-'}"), soft_wrap=True)
+    for note in comparison.notes:
+        console.print(f"note: {escape(note)}", soft_wrap=True)
+
+
+def _show_capacity(comparison: CapacityComparison) -> None:
+    table = Table(
+        *(Column(name, justify="right") for name in ("streams", "A p95 ms", "B p95 ms", "A late", "B late")), "A", "B", box=SIMPLE_HEAD
+    )
+    for streams, one, other in comparison.points:
+        points = (one, other)
+        table.add_row(
+            str(streams),
+            *("" if point is None else _ms(point.ttfs_ms["p95"]) for point in points),
+            *("" if point is None else str(point.troubles["late"]) for point in points),
+            *map(_outcome, points),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"most streams: {comparison.before.max_streams}, then {comparison.after.max_streams}")
+
+
+def _closing(gates: Sequence[FailedGate]) -> int:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for gate in gates:
+        console.print(f"FAILED {gate.message}")
+    if not gates:
+        console.print("B is not worse than A")
+    return FAILED if gates else GOOD
+
+
+def _verdict(stage: StageDifference) -> str:
+    if stage.is_slower:
+        return "SLOWER"
+    return "blind" if stage.is_blind else ""
+
+
+def _outcome(point: CapacityPoint | None) -> str:
+    if point is None:
+        return ""
+    return "passed" if point.passed else "failed" if point.valid else "invalid"
+
+
+def _shift(figure: Figure | None) -> str:
+    return "-" if figure is None else f"{figure.scaled.ms:+.0f}"
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} times"

@@ -1,0 +1,23 @@
+"""`--html`, the same for every command that measures: the result as a page, beside its JSON."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.page import page_of
+from eval.console import check_writable, write_text
+
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Where the result goes as a page; `report` makes one of several results.")]
+
+
+def check_page(html: Path | None) -> None:
+    """Before anything is measured. Raises WrongCall where no page can be written."""
+    if html is not None:
+        check_writable(html, "--html")
+
+
+def write_page(html: Path | None, result: Mapping[str, Any]) -> None:
+    if html is not None:
+        write_text(html, page_of([result]))

@@ -1,0 +1,256 @@
+"""Two results of `bench latency` held against each other: A, of what runs, and B, of the candidate. Pure.
+
+**Slower** stages fail, by the rule of bench/slower.py. **Words** must not get fewer: a clip newly lost or failed fails; more errors, or
+more lost words, fail when they are clearly more: the 95 % interval of the paired difference lies above 0, and the difference is above
+WORDS_TOLERATED of the reference words. **Late** finals fail when they are clearly more; one that the slower machine explains does not
+count. **Invalid** runs fail: the bench was too slow to tell.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from asr_server.errors import WrongCall
+from bench.paired import Shift, share
+from bench.result import ClipTimes, LatencyResult
+from bench.slower import SEEN_MS, StageDifference, Tolerance, stage_differences, times_as_slow
+from eval.compare.systems import SystemDifference
+from eval.intervals import Difference, difference
+from eval.wer import ErrorCounts, total
+
+WORDS_TOLERATED = 0.005
+MOOD_SAID = 1.25
+"""Machines that differ by more are mentioned."""
+
+SAME_SETUP = {"vad_stop_ms": "VAD stop", "interim_results": "partials"}
+"""Settings without which times are not of the same thing."""
+NOTED_SETUP = {
+    "own_server": "server started for the run",
+    "model_alone": "model of floor and baseline",
+    "warm_up_clips": "clips to warm up",
+    "budget_ms": "budget",
+}
+MACHINE = ("cpu", "cores", "flags")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGate:
+    """One reason why the candidate fails."""
+
+    gate: str
+    message: str
+    """One line for the user, beginning with the gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Reference words that came out wrong, as shares."""
+
+    before: float
+    after: float
+    shift: Difference
+
+    @property
+    def clearly_more(self) -> bool:
+        return self.shift.low > 0 and self.shift.rate > WORDS_TOLERATED
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "before": round(self.before, 5),
+            "after": round(self.after, 5),
+            "difference": round(self.shift.rate, 5),
+            "ci95": [round(self.shift.low, 5), round(self.shift.high, 5)],
+            "p": self.shift.p_value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    before: LatencyResult
+    after: LatencyResult
+    machine: float | None
+    """How long it took in B for work that took 1 in A; None when that is not known."""
+    stages: tuple[StageDifference, ...]
+    wer: Words | None
+    """None when the clips have no words."""
+    lost_words: Words | None
+    late: Shift
+    """Finals a clip."""
+    newly_lost: tuple[str, ...]
+    newly_failed: tuple[str, ...]
+    """Ids of clips."""
+
+    @property
+    def failed_gates(self) -> tuple[FailedGate, ...]:
+        """Why the candidate fails; empty when it does not."""
+        return tuple(_failed_gates(self))
+
+    @property
+    def blind(self) -> tuple[StageDifference, ...]:
+        return tuple(stage for stage in self.stages if stage.is_blind)
+
+    @property
+    def differences(self) -> tuple[SystemDifference, ...]:
+        """Code, data definition, release, and the machine and libraries under them."""
+        return tuple(_differences(self.before.fields, self.after.fields))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader must know before believing the rest."""
+        return tuple(_notes(self))
+
+    def as_json(self) -> dict[str, object]:
+        one, other = self.before.fields, self.after.fields
+        counts = ("late", "degraded", "lost", "early", "refused")
+        return {
+            "failed_gates": [asdict(gate) for gate in self.failed_gates],
+            "notes": list(self.notes),
+            "machine": {"times_as_slow": None if self.machine is None else round(self.machine, 3)},
+            "stages": [stage.as_json() for stage in self.stages],
+            "floor_ms": {"before": one["floor_ms"], "after": other["floor_ms"]},
+            "baseline_ms": {"before": one["baseline_ms"], "after": other["baseline_ms"]},
+            "ratios": ratios(self),
+            "wer": None if self.wer is None else self.wer.as_json(),
+            "lost_words": None if self.lost_words is None else self.lost_words.as_json(),
+            "counts": {name: {"before": one[name], "after": other[name]} for name in counts},
+            "newly_lost": list(self.newly_lost),
+            "newly_failed": list(self.newly_failed),
+            "systems": {"before": one["system"], "after": other["system"], "differences": [asdict(one) for one in self.differences]},
+        }
+
+
+def compare(before: LatencyResult, after: LatencyResult, tolerance: Tolerance) -> Comparison:
+    """Raises WrongCall for runs that are not of the same thing: other clips, streams, VAD stop, partials or rules for texts."""
+    _check_comparable(before, after)
+    machine = times_as_slow(before, after)
+    pairs = [(clip, after.clips[clip.id]) for clip in before.clips.values()]
+    return Comparison(
+        before,
+        after,
+        machine,
+        stage_differences(before, after, tolerance=tolerance, machine=machine),
+        wer=_words([one.counts for one, _ in pairs], [other.counts for _, other in pairs]),
+        lost_words=_words([_lost(one) for one, _ in pairs], [_lost(other) for _, other in pairs]),
+        late=share([_late(one, 1.0) for one, _ in pairs], [_late(other, max(machine or 1.0, 1.0)) for _, other in pairs]),
+        newly_lost=tuple(one.id for one, other in pairs if other.is_lost and not one.is_lost),
+        newly_failed=tuple(one.id for one, other in pairs if other.error and not one.error),
+    )
+
+
+def ratios(comparison: Comparison) -> dict[str, dict[str, float | None]]:
+    """Medians as multiples of what the same run measured alone: these hold on a machine that is faster one day than the next."""
+
+    def of(run: LatencyResult, times: str, alone: str) -> float | None:
+        measured_ms, alone_ms = run.fields[times]["p50"], run.fields[alone]["p50"]
+        return round(measured_ms / alone_ms, 3) if measured_ms is not None and alone_ms else None
+
+    wanted = {"response_to_floor": ("response_ms", "floor_ms"), "ttfs_to_baseline": ("ttfs_ms", "baseline_ms")}
+    runs = {"before": comparison.before, "after": comparison.after}
+    return {name: {which: of(run, *fields) for which, run in runs.items()} for name, fields in wanted.items()}
+
+
+def _failed_gates(comparison: Comparison) -> Iterator[FailedGate]:
+    for which, run in (("A", comparison.before), ("B", comparison.after)):
+        if run.invalid_because:
+            yield FailedGate("valid", f"valid: {which} is not: {'; '.join(run.invalid_because)}")
+    for stage in comparison.stages:
+        for figure, what in ((stage.typical, "the typical clip"), (stage.tail, "the 95th percentile")):
+            if figure is not None and figure.is_slower:
+                shift = figure.scaled
+                yield FailedGate(
+                    stage.stage,
+                    f"{stage.stage}: {what} is {shift.ms:.0f} ms slower (95 % between {shift.low_ms:.0f} and {shift.high_ms:.0f}; "
+                    f"{figure.tolerated_ms:.0f} are tolerated)",
+                )
+    if comparison.late.low_ms > 0:
+        late = [run.fields["late"] for run in (comparison.before, comparison.after)]
+        yield FailedGate("late", f"late: {late[1]} finals over their budget, {late[0]} before")
+    for name, what, clips in (("lost", "no final", comparison.newly_lost), ("failed", "an error", comparison.newly_failed)):
+        if clips:
+            yield FailedGate(name, f"{name}: {what} for {len(clips)} clips that were heard before: {', '.join(clips[:5])}")
+    for name, words in (("wer", comparison.wer), ("lost_words", comparison.lost_words)):
+        if words is not None and words.clearly_more:
+            yield FailedGate(
+                name,
+                f"{name}: {words.after:.2%} of the words, {words.before:.2%} before "
+                f"(95 % between {words.shift.low * 100:+.2f} and {words.shift.high * 100:+.2f} points)",
+            )
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    one, other = comparison.before.fields, comparison.after.fields
+    for name in _different(one["machine"], other["machine"], MACHINE):
+        yield f"another machine: {name} {_shown(one['machine'][name])}, then {_shown(other['machine'][name])}"
+    for name in _different(one["setup"], other["setup"], NOTED_SETUP):
+        yield f"{NOTED_SETUP[name]}: {_shown(one['setup'][name])}, then {_shown(other['setup'][name])}"
+    if comparison.machine is None:
+        yield "how fast the machine was is not known: no baseline, or not of the same model and libraries; times are compared as measured"
+    elif not 1 / MOOD_SAID < comparison.machine < MOOD_SAID:
+        yield f"the machine took {comparison.machine:.2f} times as long for the same work in B, by the baselines"
+    for stage in comparison.blind:
+        yield (
+            f"{stage.stage}: a slowdown of {SEEN_MS:.0f} ms might have gone unseen, only one of {stage.typical.sees_from_ms:.0f} ms would "
+            f"surely have shown; more clips, or a quieter machine, see more"
+        )
+
+
+def _check_comparable(before: LatencyResult, after: LatencyResult) -> None:
+    one, other = before.fields, after.fields
+    if before.streams != after.streams:
+        raise WrongCall(f"not comparable: {before.streams} streams in {before.name}, {after.streams} in {after.name}")
+    for name in _different(one["setup"], other["setup"], SAME_SETUP):
+        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {_shown(one['setup'][name])}, then {_shown(other['setup'][name])}")
+    if one["text_rules"] != other["text_rules"]:
+        raise WrongCall(f"not comparable: texts by the rules {one['text_rules']}, then {other['text_rules']}")
+    if only := sorted(before.clips.keys() ^ after.clips.keys()):
+        raise WrongCall(f"not comparable: {len(only)} clips are in one of the two only, such as {only[0]}")
+    if not before.clips:
+        raise WrongCall("not comparable: no clips")
+    for clip in before.clips.values():
+        if clip.reference != after.clips[clip.id].reference:
+            raise WrongCall(f"not comparable: another reference for the clip {clip.id}")
+
+
+def _words(before: Sequence[ErrorCounts], after: Sequence[ErrorCounts]) -> Words | None:
+    shift = difference(before, after, [None] * len(before))
+    one, other = total(before).rate, total(after).rate
+    return None if shift is None or one is None or other is None else Words(one, other, shift)
+
+
+def _lost(clip: ClipTimes) -> ErrorCounts:
+    return ErrorCounts(deletions=clip.lost_words, words=clip.counts.words)
+
+
+def _late(clip: ClipTimes, machine: float) -> int:
+    """Finals over their budget that would be on a machine which takes `machine` times as long."""
+    return sum(final.late and final.response_ms > final.budget_ms * machine for final in clip.finals)
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[SystemDifference]:
+    for part in ("system", "machine"):
+        before, after = _flat(one[part]), _flat(other[part])
+        for name in dict.fromkeys((*before, *after)):
+            if before.get(name) != after.get(name) and name != "load_average":
+                yield SystemDifference(name, before.get(name, ""), after.get(name, ""))
+
+
+def _flat(fields: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{name}.")
+        else:
+            flat[f"{above}{name}"] = _shown(value)
+    return flat
+
+
+def _different(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    return [name for name in names if one[name] != other[name]]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {part}" for name, part in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

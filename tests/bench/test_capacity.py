@@ -1,0 +1,273 @@
+"""What a repeat says about a count of streams, the result as JSON, the command line, and one short real run."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asr_server.api.clip import Clip as Audio
+from asr_server.api.results import LedgerView
+from asr_server.engine.engine import Release
+from bench.__main__ import main
+from bench.capacity import Heard, Repeat, Setup, Slo, heard_of, load_of, report
+from bench.load import Span, Turn
+from bench.result import CapacityResult, read_result
+from bench.search import Tried
+from bench.speech_end import SpeechEnd
+from bench.streams import FinalSeen, Part, Spoken
+from bench.unary import Throughput
+from bench.usage import BeforeAndMost, Used
+from eval.manifest import Clip
+from eval.recognisers import System
+from tests.recordings import recording
+
+SLO = Slo(500.0, 95)
+NOTHING = Heard()
+SPAN = Span(10.0, 40.0)
+SETUP = Setup(
+    manifest="m.jsonl",
+    manifest_sha256="0" * 64,
+    clips=5,
+    max_duration_s=8.0,
+    seconds=30.0,
+    repeats=3,
+    most_streams=64,
+    interim_results=False,
+    own_server=True,
+    vad_stop_ms=500,
+    budget_ms={"asr": 300.0},
+)
+SYSTEM = System("1.0", "v1", Release("fake", "0" * 64))
+
+
+def turn(text: str, *held_after_ms: float, hyp: str = "", late: bool = False, error: str = "", refused: bool = False) -> Turn:
+    part = Part(Clip(text, Path("a.wav"), text), Audio(b"", 8_000, 1), SpeechEnd(1.0, "words"))
+    ledger = LedgerView(500, 90, late=late, degraded=("beam",) if late else ())
+    finals = tuple(FinalSeen(hyp or text, 0.0, 1.0, ms, ledger) for ms in held_after_ms)
+    return Turn(0, 0.0, Spoken(part, finals, (), error, refused))
+
+
+def repeat(ttfs_ms: Sequence[float], beside: Heard = NOTHING, *, too_slow: bool = False, server: Used | None = None) -> Repeat:
+    heard = Heard(tuple(ttfs_ms), clips=len(ttfs_ms)) + beside
+    return Repeat(SLO, heard, SPAN, server, own_lags_ms=(40.0 if too_slow else 1.0,))
+
+
+GOOD = [400.0] * 19 + [499.0]
+SLOW = [400.0] * 18 + [501.0, 502.0]
+
+
+def test_the_percentile_decides_not_the_worst_clip() -> None:
+    assert repeat([400.0] * 19 + [900.0]).vote == "passed"
+    assert repeat(SLOW).vote == "failed"
+    assert repeat(SLOW).failed_because == ("time to final text, 95 of 100 clips: 501 ms, wanted 500",)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (Heard(late=1), "1 late by the server's own clock"),
+        (Heard(refused=2), "2 refused"),
+        (Heard(lost=1), "1 lost"),
+        (Heard(failed=3), "3 failed"),
+    ],
+)
+def test_nothing_may_be_late_refused_lost_or_failed(trouble: Heard, told: str) -> None:
+    found = repeat(GOOD, trouble)
+    assert (found.vote, found.failed_because) == ("failed", (told,))
+
+
+def test_degraded_and_early_finals_are_told_and_let_pass() -> None:
+    assert repeat(GOOD, Heard(degraded=3, early=1)).vote == "passed"
+
+
+def test_when_nothing_came_the_times_are_told_as_not_measured() -> None:
+    assert "nothing was measured" in repeat([], Heard(refused=20)).failed_because[0]
+    assert repeat([], Heard(refused=20)).vote == "failed"
+
+
+def test_a_bench_that_was_too_slow_itself_cannot_pass_a_server_nor_fail_it_by_time() -> None:
+    assert repeat(GOOD, too_slow=True).vote == "invalid"
+    assert repeat(SLOW, too_slow=True).vote == "invalid"
+
+
+def test_what_the_server_says_itself_counts_against_it_however_slow_the_bench_was() -> None:
+    assert repeat(SLOW, Heard(late=2), too_slow=True).vote == "failed"
+
+
+@pytest.mark.parametrize(("percentile", "clips"), [(50, 2), (90, 10), (95, 20), (99, 100)])
+def test_a_percentile_wants_as_many_clips_as_make_it_more_than_their_largest(percentile: int, clips: int) -> None:
+    assert Slo(500.0, percentile).min_clips == clips
+    assert load_of(4, 2, seconds=30.0, slo=Slo(500.0, percentile), interim_results=True).min_clips == clips
+
+
+def test_clips_are_counted_once_each_by_what_came_of_them() -> None:
+    heard = heard_of(
+        [
+            turn("alpha beta", 600.0),
+            turn("gamma", 700.0, late=True),
+            turn("delta", -100.0, hyp="felt"),
+            turn("echo"),
+            turn("fox", error="broken"),
+            turn("golf", error="full", refused=True),
+        ]
+    )
+    assert heard.ttfs_ms == (600.0, 700.0, -100.0)
+    assert (heard.clips, heard.segments, heard.late, heard.degraded, heard.early) == (6, 3, 1, 1, 1)
+    assert (heard.lost, heard.failed, heard.refused) == (1, 1, 1)
+    assert (heard.errors.errors, heard.errors.words) == (4, 7)
+
+
+def result_of(*tried: Tried[Repeat], unary: Sequence[Throughput] = ()) -> dict[str, Any]:
+    made = report(tried, unary, slo=SLO, setup=SETUP, system=SYSTEM, machine={"cpu": "slow"})
+    return dict(json.loads(json.dumps(made)))
+
+
+def used(cpu_percent: float) -> Used:
+    return Used(cpu_percent, 10.0, BeforeAndMost(400, 410), BeforeAndMost(10, 11), BeforeAndMost(20, 21))
+
+
+def test_the_fields_that_users_rely_on_are_there() -> None:
+    result = result_of(Tried(1, (repeat(GOOD),), passed=True))
+    assert set(result) >= {"max_streams", "slo", "curve", "unary", "machine", "system", "setup"}
+    point = {
+        "streams",
+        "passed",
+        "ttfs_ms",
+        "response_ms",
+        "late",
+        "degraded",
+        "refused",
+        "lost",
+        "failed",
+        "clips",
+        "valid",
+        "failed_because",
+    }
+    assert set(result["curve"][0]) >= point | {"repeats", "server"}
+    assert set(result["curve"][0]["repeats"][0]) >= point - {"streams"}
+    assert (result["max_streams"], result["slo"]) == (1, {"ttfs_ms": 500.0, "percentile": 95})
+
+
+def test_the_curve_is_by_streams_and_says_what_limits_it() -> None:
+    result = result_of(
+        Tried(1, (repeat(GOOD),), passed=True),
+        Tried(4, (repeat(SLOW, Heard(lost=1)),), passed=False),
+        Tried(2, (repeat(GOOD),), passed=True),
+        Tried(3, (repeat(SLOW),), passed=False),
+    )
+    assert [point["streams"] for point in result["curve"]] == [1, 2, 3, 4]
+    assert result["max_streams"] == 2
+    assert result["limited_by"]["streams"] == 3
+    assert result["limited_by"]["failed_because"] == ["time to final text, 95 of 100 clips: 501 ms, wanted 500"]
+
+
+def test_nothing_limits_a_server_that_passed_the_most_that_was_tried() -> None:
+    assert result_of(Tried(1, (repeat(GOOD),), passed=True))["limited_by"] is None
+
+
+def test_repeats_are_told_one_by_one_and_together_and_how_far_apart_they_were() -> None:
+    (point,) = result_of(Tried(2, (repeat(GOOD, server=used(80.0)), repeat(SLOW, server=used(90.0)), repeat([300.0] * 20)), passed=True))[
+        "curve"
+    ]
+    assert (point["passed"], point["repeats_agreed"], point["clips"]) == (True, False, 60)
+    assert [one["passed"] for one in point["repeats"]] == [True, False, True]
+    assert point["at_percentile_ms"] == {"lowest": 300.0, "highest": 501.0}
+    assert point["failed_because"] == ["time to final text, 95 of 100 clips: 501 ms, wanted 500"]
+    assert point["server"]["cpu_percent"] == 90.0
+
+
+def test_a_point_where_the_bench_was_too_slow_is_marked() -> None:
+    (point,) = result_of(Tried(2, (repeat(GOOD, too_slow=True),), passed=False))["curve"]
+    assert (point["passed"], point["valid"], point["invalid_because"]) == (
+        False,
+        False,
+        ["the bench woke late for its chunks: p99 40.0 ms, allowed 10"],
+    )
+
+
+def test_the_best_concurrency_of_whole_files_is_told_with_all_that_were_tried() -> None:
+    levels = [Throughput(2, 10, 3.0, 9.0, {}, 0, 0), Throughput(4, 10, 5.0, 15.0, {}, 0, 0)]
+    unary = result_of(Tried(1, (repeat(GOOD),), passed=True), unary=levels)["unary"]
+    assert (unary["concurrency"], unary["requests_per_s"], len(unary["tried"])) == (4, 5.0, 2)
+    assert result_of(Tried(1, (repeat(GOOD),), passed=True))["unary"] is None
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    (tmp_path / "a.wav").touch()
+    path = tmp_path / "m.jsonl"
+    path.write_text(json.dumps({"audio": "a.wav", "text": "hello", "duration_s": 2.0}))
+    silence = {"audio": "a.wav", "text": "", "duration_s": 2.0}
+    (tmp_path / "silence.jsonl").write_text(json.dumps(silence))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("capacity --json o.json", "'--manifest'"),
+        ("capacity --manifest m.jsonl", "'--json'"),
+        ("capacity --manifest none.jsonl --json o.json", "none.jsonl: No such file"),
+        ("capacity --manifest m.jsonl --json no/where.json", "no such folder: no"),
+        ("capacity --manifest m.jsonl --json o.json --percentile 100", "'--percentile'"),
+        ("capacity --manifest m.jsonl --json o.json --slo-ms 0", "'--slo-ms'"),
+        ("capacity --manifest m.jsonl --json o.json --max-streams 0", "'--max-streams'"),
+        ("capacity --manifest m.jsonl --json o.json --repeats 0", "'--repeats'"),
+        ("capacity --manifest m.jsonl --json o.json --require many", "--require 'many'"),
+        ("capacity --manifest m.jsonl --json o.json --server-pid 1", "--server-pid goes with --server"),
+        ("capacity --manifest m.jsonl --json o.json --max-duration-s 1", "no clip with words of at most 1 s"),
+        ("capacity --manifest silence.jsonl --json o.json", "no clip with words"),
+        ("capacity --manifest m.jsonl --json o.json", "a.wav"),
+        ("soak --manifest m.jsonl --json o.json", "'--minutes'"),
+        ("soak --manifest m.jsonl --minutes 0 --json o.json", "'--minutes'"),
+        ("soak --manifest m.jsonl --minutes 1 --streams 0 --json o.json", "'--streams'"),
+        ("soak --manifest m.jsonl --minutes 1 --json no/where.json", "no such folder: no"),
+        ("soak --manifest m.jsonl --minutes 1 --json o.json --require ttfs", "--require 'ttfs'"),
+        ("soak --manifest m.jsonl --minutes 1 --json o.json --server-pid 1", "--server-pid goes with --server"),
+        ("soak --manifest m.jsonl --minutes 1 --json o.json", "a.wav"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(
+    arguments: str, message: str, manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(manifest.parent)
+    assert main(arguments.split()) == 2
+    said = capsys.readouterr()
+    assert (said.err.count("\n"), said.out) == (1, "")
+    assert message in said.err
+    assert not (manifest.parent / "o.json").exists()
+
+
+@pytest.mark.parametrize("command", ["capacity", "soak --minutes 1"])
+def test_a_server_that_is_not_there_is_a_wrong_call(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
+    arguments = [*command.split(), "--manifest", str(manifest), "--server", "127.0.0.1:1", "--json", str(tmp_path / "o.json")]
+    assert main(arguments) == 2
+    assert "127.0.0.1:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("required", "code"), [("0", 0), ("3", 1)])
+def test_a_real_server_is_searched_and_held_to_what_is_required(
+    required: str, code: int, tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it reaches is not checked: on a busy machine the bench may be too slow to tell."""
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
+    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
+    arguments = ["capacity", "--manifest", str(manifest), "--server", server_address, "--json", str(out), "--require", required]
+    quick = ["--slo-ms", "20000", "--percentile", "50", "--seconds", "1", "--repeats", "1", "--max-streams", "1"]
+    assert main([*arguments, *quick]) == code
+    result = json.loads(out.read_text())
+    assert isinstance(read_result(out), CapacityResult)
+    (point,) = result["curve"]
+    assert result["max_streams"] == int(point["passed"])
+    assert (point["lost"], point["refused"], point["failed"]) == (0, 0, 0)
+    assert point["clips"] >= 2
+    assert point["server"] is None
+    assert result["unary"]["requests"] > 0
+    said = capsys.readouterr()
+    assert "with 50 of 100 clips within 20000 ms" in said.out
+    assert "1 stream, repeat 1: " in said.err
+    assert ("required: >= 3" in said.err) == (code == 1)
