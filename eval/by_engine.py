@@ -23,9 +23,9 @@ from audio_norm import (
     resample,
     to_mono,
 )
+from eval.language import primary_tag
 from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
-from eval.via import primary_tag
 from eval.windows import cut
 
 WINDOW_S = 28

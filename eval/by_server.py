@@ -1,14 +1,16 @@
 """A running server, over gRPC, endpointing, budget and all."""
 
+from collections.abc import Sequence
+
 from asr_server.api.client import Client
 from asr_server.api.options import StreamOptions
 from asr_server.api.results import Result, ServerInfo
 from asr_server.engine.engine import Release
 from asr_server.errors import AsrError
 from audio_norm import AudioError
+from eval.language import primary_tag
 from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
-from eval.via import primary_tag
 
 
 def server_system(info: ServerInfo) -> System:
@@ -42,4 +44,11 @@ class ServerRecogniser:
             finals = [heard async for heard in stream if isinstance(heard, Result) and heard.is_final]
         except (AsrError, AudioError, OSError) as error:
             raise Failed(str(error)) from error
-        return Heard(tuple(HeardSegment(final.text, final.start_s, final.end_s, final.confidence) for final in finals))
+        segments = tuple(HeardSegment(final.text, final.start_s, final.end_s, final.confidence) for final in finals)
+        return Heard(segments, _given_s(finals))
+
+
+def _given_s(finals: Sequence[Result]) -> float | None:
+    """By their ledgers. None without any: what was kept from the recogniser has no final."""
+    given_ms = [final.ledger.audio_ms for final in finals if final.ledger is not None]
+    return sum(given_ms) / 1000 if given_ms else None

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from audio_norm import AudioError
 from eval.manifest import ManifestError
 
 GOOD, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all good; what was measured failed; the call was wrong and nothing was measured; Ctrl-C."""
+"""Exit codes: all good; what was measured failed; the call was wrong, or the machine did not let it read or write; Ctrl-C."""
 
 # The command-line library's base of "the user called it wrongly"; it has no public name of its own.
 _UsageError: Any = typer.BadParameter.__base__
@@ -35,8 +35,8 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int
         return _wrong(name, error.format_message())
     except typer.Exit as stop:
         return stop.exit_code
-    except (ManifestError, AsrError, AudioError) as error:
-        return _wrong(name, str(error))
+    except (ManifestError, AsrError, AudioError, OSError) as error:
+        return _wrong(name, _reason(error))
     except Interrupted as stop:
         sys.stderr.write(f"{name}: {stop}\n")
         return INTERRUPTED
@@ -44,6 +44,13 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int
         sys.stderr.write(f"{name}: interrupted, nothing was written\n")
         return INTERRUPTED
     return code if isinstance(code, int) else GOOD
+
+
+def _reason(error: Exception) -> str:
+    """For the user: of what the machine said, without its number."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def _wrong(name: str, message: str) -> int:
@@ -61,13 +68,21 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def check_writable(path: Path, option: str = "--json") -> None:
+def check_writable(path: Path, option: str = "--json", *, inputs: Iterable[Path | None] = ()) -> None:
     """Before an hour of measuring: can its result be written there? Raises WrongCall. Devices are refused: results are put in place of what
-    was there."""
+    was there; and so are `inputs`, the other files of the same command."""
     if not path.parent.is_dir():
         raise WrongCall(f"{option} {path}: no such folder: {path.parent}")
     if path.exists() and not path.is_file():
         raise WrongCall(f"{option} {path}: is {'a folder' if path.is_dir() else 'not a file'}")
+    if path.resolve() in {one.resolve() for one in inputs if one is not None}:
+        raise WrongCall(f"{option} {path}: is another file of this command, which would be lost")
+    unfinished = _unfinished(path)
+    try:
+        unfinished.touch()
+        unfinished.unlink()
+    except OSError as error:
+        raise WrongCall(f"{option} {path}: cannot be written: {error.strerror or error}") from None
 
 
 def write_json(path: Path, report: Mapping[str, object]) -> None:
@@ -77,6 +92,14 @@ def write_json(path: Path, report: Mapping[str, object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all: what stood there before stays until the new text is on disk."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    unfinished = _unfinished(path)
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a file stands until it is whole: beside its place, so that it can be put there at once."""
+    return path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -5,6 +5,7 @@ manifest) does not take up another's journal.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,20 +44,24 @@ class Journal:
             self._file.close()
 
     def take_up(self) -> dict[str, Entry] | None:
-        """The clips heard so far, by id; None when the journal is of a run that differs. What was written last may be cut short: it counts
-        as not heard."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        rows = [row for line in lines if (row := _row(line)) is not None]
-        if not rows or rows[0] != self._of_run:
+        """The clips heard so far, by id; None when the journal is of a run that differs. A line that cannot be read, as the last one when
+        it was cut short, counts as not heard."""
+        of_run, *lines = self.path.read_bytes().split(b"\n")
+        if _row(of_run) != self._of_run:
             return None
-        return {row["id"]: _entry(row) for row in rows[1:]}
+        return dict(read for line in lines if (read := _entry(line)) is not None)
 
     def begin(self, taken_up: Mapping[str, Entry]) -> None:
-        """Write anew, with what was taken up. To be called once, before `add`."""
-        self._file = self.path.open("w", encoding="utf-8")
-        self._write(self._of_run)
-        for clip_id, entry in taken_up.items():
-            self.add(clip_id, entry)
+        """Write anew, with what was taken up; the old journal stays until the new one has all of it. To be called once, before `add`."""
+        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        try:
+            self._file = unfinished.open("w", encoding="utf-8")
+            self._write(self._of_run)
+            for clip_id, entry in taken_up.items():
+                self.add(clip_id, entry)
+            unfinished.replace(self.path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def add(self, clip_id: str, entry: Entry) -> None:
         """On disk before it returns, as far as this process is concerned."""
@@ -68,15 +73,22 @@ class Journal:
         self._file.flush()
 
 
-def _row(line: str) -> dict[str, Any] | None:
+def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
+        row = json.loads(line.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError):
         return None
     return row if isinstance(row, dict) else None
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    heard = row["heard"]
-    segments = tuple(HeardSegment(**segment) for segment in heard["segments"])
-    return Entry(Heard(segments, heard["given_s"], heard["given_lufs"]), Inspection(**row["audio"]))
+def _entry(line: bytes) -> tuple[str, Entry] | None:
+    """With the id of its clip; None for a line that is cut short, or of another version."""
+    row = _row(line)
+    if row is None:
+        return None
+    try:
+        heard = row["heard"]
+        segments = tuple(HeardSegment(**segment) for segment in heard["segments"])
+        return str(row["id"]), Entry(Heard(segments, heard["given_s"], heard["given_lufs"]), Inspection(**row["audio"]))
+    except (KeyError, TypeError):
+        return None

@@ -12,6 +12,7 @@ from eval.manifest import Clip
 from eval.normalize import TEXT_RULES
 from eval.recognisers import System
 from eval.run import Outcome, Scored, Unscored
+from eval.via import HOW
 
 UNTOLD = "untold"
 """The condition of recordings of which the manifest tells none."""
@@ -71,6 +72,13 @@ def choose(clips: Sequence[Clip], *, exclude: Collection[str], exclude_condition
     if not chosen:
         raise WrongCall("no recordings are left after --exclude and --exclude-conditions")
     return Chosen(tuple(replace(clip, language=language, duration_s=duration_s(clip)) for clip in chosen), tuple(excluded))
+
+
+FIELDS = (
+    *("words_per_minute", "ci95", "words", "minutes", "recordings", "with_words"),
+    *("by_condition", "heard", "excluded", "skipped", "failed", *HOW, "data", "text_rules", "system"),
+)
+"""Of a report, at its top; those of HOW where they apply."""
 
 
 def report(

@@ -13,6 +13,8 @@ from functools import cache
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishSpellingNormalizer, EnglishTextNormalizer
 
+from eval.language import primary_tag
+
 TEXT_RULES = "whisper-normalizer 0.1.15, words only, 1"
 """Name of the rules, for reports. The package is pinned to this version; the last number is ours."""
 
@@ -22,11 +24,7 @@ SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my"})
 
 def is_spaceless(language: str) -> bool:
     """Whether error rates of this language are of characters. `language`: BCP-47."""
-    return _primary(language) in SPACELESS_LANGUAGES
-
-
-def _primary(language: str) -> str:
-    return language.partition("-")[0].lower()
+    return primary_tag(language) in SPACELESS_LANGUAGES
 
 
 @cache
@@ -38,7 +36,7 @@ def _rules(language: str) -> Callable[[str], str]:
 
 def normalize(text: str, language: str = "en") -> str:
     """Words as they are compared, one space between them. `language`: BCP-47; only its primary tag matters."""
-    tokens = _rules(_primary(language))(text).split()
+    tokens = _rules(primary_tag(language))(text).split()
     return " ".join(token for token in tokens if any(character.isalnum() for character in token))
 
 

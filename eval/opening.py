@@ -21,7 +21,7 @@ async def open_recogniser(options: ViaOptions) -> AsyncIterator[Recogniser]:
     match options.via:
         case Via.ENGINE:
             prepared = preparation(options.definition)
-            engine = await asyncio.to_thread(load_engine, options.model, options.jobs)
+            engine = await asyncio.to_thread(load_engine, options.model, options.jobs, beam_size=options.beam_size)
             yield EngineRecogniser(engine, prepared, beam_size=options.beam_size)
         case Via.FASTER_WHISPER:
             yield FasterWhisper(await asyncio.to_thread(resolve, options.model), threads=options.threads)
@@ -37,6 +37,7 @@ async def _over(client: Client, options: ViaOptions) -> ServerRecogniser:
     return ServerRecogniser(client, await client.server_info(), realtime=options.realtime, budget_ms=options.budget_ms)
 
 
-def load_engine(model: str, workers: int, *, full_context: bool = False) -> WhisperEngine:
-    """Our engine as the server has it, for `workers` decodes at a time; with `full_context` encoding 30 s always. Raises SetupError."""
-    return WhisperEngine.load(resolve(model), EngineOptions(workers=workers, full_context=full_context))
+def load_engine(model: str, workers: int, *, beam_size: int = 5, full_context: bool = False) -> WhisperEngine:
+    """Our engine as the server has it, for `workers` decodes at a time; with `full_context` encoding 30 s always. `beam_size` is the most
+    that a decode may ask for, and what its release says. Raises SetupError."""
+    return WhisperEngine.load(resolve(model), EngineOptions(workers=workers, beam_size=beam_size, full_context=full_context))

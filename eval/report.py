@@ -7,7 +7,14 @@ from eval.intervals import Sampled, ci95
 from eval.normalize import TEXT_RULES, is_spaceless
 from eval.recognisers import System
 from eval.run import Outcome, Scored, Unscored
+from eval.via import HOW
 from eval.wer import total
+
+FIELDS = (
+    *("wer", "ci95", "words", "S", "D", "I", "clips", "characters", "silence"),
+    *("by_set", "by_language", "skipped", "failed", "hypotheses", *HOW, "data", "text_rules", "system"),
+)
+"""Of a report, at its top; those of HOW where they apply."""
 
 
 def report(outcomes: Sequence[Outcome], system: System, *, via: Mapping[str, object], data: Mapping[str, object]) -> dict[str, object]:
@@ -66,14 +73,15 @@ def _rate(scored: Sequence[Scored]) -> dict[str, object]:
 
 
 def _silence(scored: Sequence[Scored]) -> dict[str, object]:
-    """Of recordings in which nobody speaks, those that were heard."""
-    words, minutes = total(outcome.counts for outcome in scored).insertions, _minutes(scored)
+    """Of recordings in which nobody speaks, those that were heard: of one that failed it is not known what would have been."""
+    heard = [outcome for outcome in scored if not outcome.error]
+    words, minutes = total(outcome.counts for outcome in heard).insertions, _minutes(heard)
     return {
         "words_per_minute": round(words / minutes, 3) if minutes else None,
         "words": words,
         "minutes": minutes,
-        "clips": len(scored),
-        "with_words": sum(1 for outcome in scored if outcome.hypothesis),
+        "clips": len(heard),
+        "with_words": sum(1 for outcome in heard if outcome.hypothesis),
     }
 
 

@@ -10,6 +10,7 @@ from asr_server.errors import WrongCall
 from audio_norm import Inspection
 from eval.normalize import is_spaceless
 from eval.recognisers import Heard, HeardSegment, System
+from eval.via import Via
 from eval.wer import ErrorCounts
 
 Kind = Literal["words", "characters", "silence"]
@@ -57,9 +58,14 @@ class RunResult:
     text_rules: str
     system: System
     manifest: Path
-    """Where the recordings are listed."""
+    """Where the recordings are listed; in the JSON as seen from the folder of `path`."""
     fields: Mapping[str, Any]
     """All of the JSON: rates by set and so on."""
+
+    @property
+    def knows_loudness(self) -> bool:
+        """Of the audio that the recogniser was given: a server tells its length only."""
+        return self.fields.get("via") != Via.SERVER
 
 
 def read_run(path: Path) -> RunResult:
@@ -72,7 +78,8 @@ def read_run(path: Path) -> RunResult:
         raise WrongCall(f"{path} is not JSON: wanted a result of `python -m eval run --json`") from None
     try:
         clips = [_clip(one) for one in fields["hypotheses"]]
-        system, text_rules, manifest = System.from_json(fields["system"]), str(fields["text_rules"]), Path(fields["data"]["manifest"])
+        system, text_rules = System.from_json(fields["system"]), str(fields["text_rules"])
+        manifest = path.parent / fields["data"]["manifest"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WrongCall(f"{path} is not a result of this version's `python -m eval run`: {type(error).__name__}: {error}") from None
     return RunResult(path, {clip.id: clip for clip in clips}, text_rules, system, manifest, fields)

@@ -100,8 +100,11 @@ async def hear_all(
                 heard(clip, entry)
             return score(clip, entry)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(hear(clip)) for clip in clips]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(hear(clip)) for clip in clips]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # what ended the others says enough, such as a full disk
     return [task.result() for task in tasks]
 
 

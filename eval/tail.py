@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eval.compare.comparison import in_both
 from eval.result import RunResult
 from eval.wer import words_up_to_last_heard
 
@@ -27,8 +28,11 @@ def missing_at_end(reference: str, hypothesis: str) -> int:
 
 
 def compare(tested: RunResult, against: RunResult) -> tuple[int, list[Tail]]:
-    """How many clips both runs have, and those that miss more at their end than the same clips do in `against`."""
-    both = [(clip, against.clips[clip.id]) for clip in tested.clips.values() if clip.id in against.clips]
+    """How many clips both runs have, and those that miss more at their end than the same clips do in `against`.
+
+    Raises WrongCall for runs that cannot be compared.
+    """
+    both = in_both(tested, against)
     found = []
     for clip, before in both:
         missing, missing_before = (missing_at_end(one.reference_words, one.hypothesis_words) for one in (clip, before))

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_server.errors import WrongCall
 from audio_norm import (
     AudioError,
     DataDefinition,
@@ -39,6 +40,7 @@ from audio_norm import (
     speech_spans,
     to_int16,
 )
+from eval.console import check_writable, write_text
 from eval.manifest import Clip, ManifestError, TimedWord, read_manifest
 
 RATE_HZ = 16_000
@@ -308,15 +310,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the rows there too")
     arguments = parser.parse_args(argv)
     try:
+        if arguments.json:
+            check_writable(arguments.json, inputs=[*arguments.manifest, arguments.noise])
         definition = load_definition(arguments.definition)
         speech = [clip for path in arguments.manifest for clip in read_manifest(path)]
         noise = [clip for clip in read_manifest(arguments.noise) if clip.id not in SPEECH_IN_NOISE] if arguments.noise else []
         rows = measure(speech, noise, definition, arguments.gain_db)
-    except (AudioError, ManifestError) as error:
+    except (AudioError, ManifestError, WrongCall) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(each) for each in rows], indent=1) + "\n", encoding="utf-8")
+        write_text(arguments.json, json.dumps([asdict(each) for each in rows], indent=1) + "\n")
     sys.stdout.write(table(rows) + "\n")
     return 0
 

@@ -12,6 +12,10 @@ class Via(StrEnum):
     FASTER_WHISPER = "faster-whisper"
 
 
+HOW = ("via", "realtime", "budget_ms", "jobs")
+"""Fields of a result that say how the clips were heard; all but the first where a server heard them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViaOptions:
     via: Via
@@ -34,8 +38,3 @@ class ViaOptions:
         """What shapes the texts beside the system, for the record."""
         of_server = {"realtime": self.realtime, "budget_ms": self.budget_ms, "jobs": self.jobs}
         return {"via": str(self.via), **(of_server if self.via is Via.SERVER else {})}
-
-
-def primary_tag(language: str) -> str:
-    """Of a BCP-47 tag: "en" of "en-US"."""
-    return language.partition("-")[0].lower()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from asr_server.settings import ENV_PREFIX, read_settings
+from bench.__main__ import main as bench_main
+from eval.__main__ import main as eval_main
 from tests.recordings import recording
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +61,24 @@ def test_links_lead_somewhere(target: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)", README)) - {"and"}))
 def test_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+COMMANDS = sorted(
+    {
+        tuple(line.split("#")[0].split()[2:])
+        for path in (ROOT / "README.md", *(ROOT / room / "README.md" for room in ("eval", "bench")), *ROOT.glob("*/results/*.md"))
+        for block in re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for line in re.findall(r"python -m (?:eval|bench) .*", block)
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_commands_of_the_instruments_exist_with_their_options(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    room, name, *arguments = command
+    assert {"eval": eval_main, "bench": bench_main}[room]([name, "--help"]) == 0
+    known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
 
 
 def test_the_settings_shown_are_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from eval.commands.options import OptionalJsonOption
-from eval.commands.run import percent
+from eval.commands.wording import percent
 from eval.compare.changes import ClipChange, RateChange, Shift
 from eval.compare.comparison import SIGNIFICANT, Comparison, Tolerances, compare, p_value
 from eval.compare.excerpt import excerpt
@@ -44,11 +44,11 @@ def compare_command(
     than the tolerance; when one set is worse by that and significantly (p < 0.05, corrected for the number
     of sets); when it hears more words in silence than tolerated; when it lacks clips of the run before or fails on clips
     that did not fail; or when the recogniser was given audio of another loudness or length than tolerated. The difference decides, not
-    its significance, so that a small collection does not let a loss pass; interval and p (paired bootstrap over speakers and clips) say how
-    far to trust it.
+    its significance, so that a small collection does not let a loss pass; interval (paired bootstrap over speakers and
+    clips) and p (signs flipped by speaker) say how far to trust it.
     """
     if json is not None:
-        check_writable(json)
+        check_writable(json, inputs=[before, after])
     tolerances = Tolerances(tolerance, silence_tolerance, loudness_tolerance_lu, length_tolerance)
     comparison = compare(read_run(before), read_run(after), tolerances)
     if json is not None:
@@ -95,11 +95,10 @@ def _rates(comparison: Comparison) -> Table:
 
 
 def _add_row(table: Table, name: str, rate: RateChange, p: float) -> None:
-    points, low, high = (f"{share * 100:+.2f}" for share in (rate.difference, *rate.ci95))
+    interval = "-" if rate.ci95 is None else " ".join(f"{share * 100:+.2f}" for share in rate.ci95)
     verdict = "" if p >= SIGNIFICANT else "worse" if rate.difference > 0 else "better"
-    table.add_row(
-        name, str(rate.clips), str(rate.words), percent(rate.before), percent(rate.after), points, f"{low} {high}", p_value(p), verdict
-    )
+    rates = (percent(rate.before), percent(rate.after), f"{rate.difference * 100:+.2f}", interval)
+    table.add_row(name, str(rate.clips), str(rate.words), *rates, p_value(p), verdict)
 
 
 def _show_given(console: Console, comparison: Comparison) -> None:
@@ -107,12 +106,16 @@ def _show_given(console: Console, comparison: Comparison) -> None:
         console.print("audio given to the recogniser: not known in both runs, not compared")
         return
     loudness, length = comparison.given.loudness_lu, comparison.given.length
-    parts = (f"loudness {_shift(loudness, 1.0, 'LU')}", f"length {_shift(length, 100.0, '%')}")
+    parts = (
+        f"loudness {'not known in both runs' if loudness is None else _shift(loudness, 1.0, 'LU')}",
+        f"length {_shift(length, 100.0, '%')}",
+    )
     console.print(f"audio given to the recogniser, median of {length.clips} clips: {', '.join(parts)}")
 
 
 def _shift(shift: Shift, scale: float, unit: str) -> str:
-    return f"{shift.median * scale:+.1f} {unit} ({shift.clips_beyond} clips beyond the tolerance)"
+    both = f"{shift.median * scale:+.1f} {unit}, without signs {shift.median_absolute * scale:.1f}"
+    return f"{both} ({shift.clips_beyond} clips beyond the tolerance)"
 
 
 def _show_clips(console: Console, clips: Sequence[ClipChange], top: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -30,8 +31,8 @@ def fetch_command(
         console.print("\n".join(_lines()))
         return GOOD
     suite = _suite(name)
-    if mirror is not None and not mirror.startswith(("http://", "https://")):
-        raise WrongCall(f"--mirror {mirror}: wanted http:// or https://")
+    if mirror is not None and not _is_address(mirror):
+        raise WrongCall(f"--mirror {mirror}: wanted http:// or https:// and a host")
     if to.exists() and not to.is_dir():
         raise WrongCall(f"--to {to}: is not a folder")
     if is_there(suite, to):
@@ -46,6 +47,15 @@ def fetch_command(
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the same command goes on where it was") from None
     return GOOD
+
+
+def _is_address(mirror: str) -> bool:
+    """Of a server. What cannot be one fails at once, not after all the patience for one that is away."""
+    try:
+        parts = urlsplit(mirror)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _say(line: str) -> None:

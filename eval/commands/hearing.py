@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +26,14 @@ MEASURED_BY = "v1"
 """The data definition by which a run measures its recordings, whatever its recogniser applies."""
 
 
-def of_manifest(path: Path) -> dict[str, object]:
-    """Which data it was, for the record."""
-    return {"manifest": str(path.resolve()), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+def of_manifest(path: Path, result: Path) -> dict[str, object]:
+    """Which data it was, for the record. The path is as seen from the folder of `result`: both may move together, and no name of a person's
+    folder is told."""
+    return {"manifest": os.path.relpath(path.resolve(), result.resolve().parent), "sha256": sha256_of(path)}
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def hear(
@@ -46,7 +52,8 @@ def until_interrupted(hearing: Coroutine[Any, Any, _Heard], result: Path) -> _He
     try:
         return asyncio.run(hearing)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; the same command goes on from {journal_path(result)}") from None
+        kept = journal_path(result)
+        raise Interrupted(f"interrupted; {f'the same command goes on from {kept}' if kept.exists() else 'nothing was written'}") from None
 
 
 async def _hear(
@@ -98,10 +105,14 @@ def sitting(what: str, to_hear: Sequence[str], *, result: Path, of_run: Mapping[
     _say_speed(one.audio_s, time.monotonic() - started_s)
 
 
-def write_result(path: Path, result: Mapping[str, object]) -> None:
-    """And forget what was kept for taking the run up again."""
+def write_result(path: Path, result: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
+    """And forget what was kept for taking the run up again, unless something failed: then the same command hears only that again."""
     write_json(path, result)
-    journal_path(path).unlink(missing_ok=True)
+    kept = journal_path(path)
+    if not _failed(outcomes):
+        kept.unlink(missing_ok=True)
+    elif kept.exists():
+        say(f"what was heard is kept in {kept}: the same command hears only what failed")
 
 
 def closing(outcomes: Sequence[Outcome]) -> int:
@@ -113,7 +124,11 @@ def closing(outcomes: Sequence[Outcome]) -> int:
     for line in dict.fromkeys(lines):
         if line:
             say(line)
-    return FAILED if any(isinstance(outcome, Scored) and outcome.error for outcome in outcomes) else GOOD
+    return FAILED if _failed(outcomes) else GOOD
+
+
+def _failed(outcomes: Sequence[Outcome]) -> bool:
+    return any(isinstance(outcome, Scored) and outcome.error for outcome in outcomes)
 
 
 def _take_up(journal: Journal) -> dict[str, Entry]:

@@ -12,11 +12,11 @@ from rich.table import Column, Table
 from audio_norm import load_definition
 from eval.commands.hearing import of_manifest
 from eval.commands.options import OptionalJsonOption
-from eval.commands.run import percent
+from eval.commands.wording import percent
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
 from eval.labels.audio import declared_rates_hz
 from eval.labels.audit import Audit, audit
-from eval.labels.conventions import Usage
+from eval.labels.conventions import LEAST_CLIPS, Usage
 from eval.labels.findings import Check, has_errors
 from eval.labels.report import label_report
 from eval.labels.suspects import Bounds, Suspect
@@ -43,7 +43,7 @@ def labels_command(
 ) -> int:
     """Are the texts of a manifest written alike, and do text and audio belong together?"""
     if json is not None:
-        check_writable(json)
+        check_writable(json, inputs=[manifest, hypotheses])
     rules = load_definition(definition)
     clips = read_manifest(manifest)
     run = read_run(hypotheses) if hypotheses else None
@@ -51,8 +51,8 @@ def labels_command(
         found = audit(clips, rules, rates_hz=declared_rates_hz(manifest), run=run, listened_to=advance)
     if json is not None:
         of = {
-            **of_manifest(manifest),
-            "hypotheses": str(hypotheses) if hypotheses else None,
+            **of_manifest(manifest, json),
+            "hypotheses": hypotheses.name if hypotheses else None,
             "data_definition": f"{rules.version} {rules.digest}",
             "text_rules": TEXT_RULES,
         }
@@ -70,9 +70,11 @@ def _show(found: Audit) -> None:
         console.print(_words(found.words))
     if found.bounds is not None:
         _show_suspects(console, found.bounds, found.suspects)
-    console.print("\nproposed style guide")
+    console.print(f"\nproposed style guide, of what {LEAST_CLIPS} clips or more have a say in", highlight=False)
     for line in found.style_guide:
         console.print(f"  {line.rule} {line.change} clips to change; {line.because}", markup=False, highlight=False)
+    if not found.style_guide:
+        console.print("  none")
 
 
 def _checks(checks: Sequence[Check]) -> Table:

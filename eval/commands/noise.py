@@ -12,10 +12,10 @@ from eval import noise
 from eval.commands.hearing import closing, hear, of_manifest, write_result
 from eval.commands.options import (
     FreshOption,
-    JobsOption,
     JsonOption,
     ManifestOption,
     ModelOption,
+    RealtimeJobsOption,
     RealtimeOption,
     ServerOption,
     ThreadsOption,
@@ -23,7 +23,7 @@ from eval.commands.options import (
     names,
     via_options,
 )
-from eval.commands.requiring import RequireOption, closing_with, requirements_of
+from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import check_writable
 from eval.manifest import read_manifest
 from eval.via import Via
@@ -35,26 +35,26 @@ def noise_command(
     json: JsonOption,
     via: ViaOption = Via.SERVER,
     server: ServerOption = None,
-    model: ModelOption = "base",
+    model: ModelOption = None,
     realtime: RealtimeOption = False,
     exclude: Annotated[str, typer.Option(help="Ids of recordings with speech in them after all, comma between.")] = "",
     exclude_conditions: Annotated[str, typer.Option(help="Not recordings with one of these conditions, comma between.")] = "",
     language: Annotated[str, typer.Option(help="In which words might be invented.")] = "en",
-    jobs: JobsOption = 0,
-    threads: ThreadsOption = 1,
+    jobs: RealtimeJobsOption = 0,
+    threads: ThreadsOption = None,
     fresh: FreshOption = False,
-    require: RequireOption = None,
+    require: Annotated[list[str] | None, require_option("'words_per_minute<1'")] = None,
 ) -> int:
     """Words a minute on recordings without speech, in all and by condition. Exit code 1 when recordings failed, or a requirement is not
     met."""
-    check_writable(json)
-    requirements = requirements_of(require)
+    check_writable(json, inputs=[manifest])
+    requirements = requirements_of(require, noise.FIELDS)
     options = via_options(via, server=server, model=model, realtime=realtime, jobs=jobs, threads=threads)
     chosen = noise.choose(read_manifest(manifest), exclude=names(exclude), exclude_conditions=names(exclude_conditions), language=language)
-    data = {**of_manifest(manifest), "language": language}
+    data = {**of_manifest(manifest, json), "language": language}
     outcomes, system = hear(chosen.clips, options, result=json, data=data, fresh=fresh)
     result = noise.report(outcomes, system, excluded=chosen.excluded, via=options.as_json(), data=data)
-    write_result(json, result)
+    write_result(json, result, outcomes)
     _show(result)
     return closing_with(requirements, result, closing(outcomes))
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from asr_server.errors import WrongCall
-from eval.commands.hearing import of_manifest
+from eval.commands.hearing import sha256_of
 from eval.compare.comparison import compare
 from eval.console import GOOD, check_writable, progress, write_text
 from eval.manifest import ManifestError, read_manifest
@@ -34,9 +34,7 @@ def report_command(
     what changed; the page tells which gates failed, the exit code does not: that is for `compare`.
     """
     target = html or result.with_suffix(".html")
-    check_writable(target, "--html")
-    if target.resolve() in {path.resolve() for path in (result, against) if path is not None}:
-        raise WrongCall(f"--html {target} is the result itself")
+    check_writable(target, "--html", inputs=[result, against, manifest])
     if no_audio and manifest is not None:
         raise WrongCall("--manifest is for the recordings, which --no-audio leaves out")
     run = read_run(result)
@@ -57,14 +55,14 @@ def _sounds(run: RunResult, clips: Sequence[ClipResult], manifest: Path | None) 
     listed = manifest or run.manifest
     try:
         recordings = {clip.id: clip for clip in read_manifest(listed, want_audio=False)}
-    except ManifestError as error:
+    except ManifestError:
         if manifest is not None:
             raise
-        return {}, [f"The recordings are not here: {error}. --manifest says where they are."]
+        return {}, [f"The recordings are not here: {listed.name} cannot be read. --manifest says where it is."]
     sounds = {}
     with progress("recordings", len(clips)) as advance:
         for clip in clips:
             sounds[clip.id] = sound_of(recordings.get(clip.id), clip.reference)
             advance()
-    changed = of_manifest(listed)["sha256"] != run.fields["data"].get("sha256")
+    changed = sha256_of(listed) != run.fields["data"].get("sha256")
     return sounds, [f"{listed.name} is not as it was when this was heard: recordings are taken from it by their ids."] if changed else []

@@ -18,7 +18,6 @@ from audio_norm import DataDefinition, load_definition
 from eval.by_engine import Defined, EngineRecogniser, Undefined
 from eval.commands.hearing import MEASURED_BY, closing, of_manifest, sitting, until_interrupted, write_result
 from eval.commands.options import (
-    DefinitionOption,
     ExcludeSetsOption,
     FreshOption,
     JobsOption,
@@ -26,20 +25,20 @@ from eval.commands.options import (
     LimitOption,
     ManifestOption,
     ModelOption,
+    OursOption,
     ServerOption,
     SetsOption,
-    ViaOption,
     names,
     via_options,
 )
-from eval.commands.requiring import RequireOption, closing_with, requirements_of
-from eval.commands.run import percent
+from eval.commands.requiring import closing_with, require_option, requirements_of
+from eval.commands.wording import percent
 from eval.console import check_writable
 from eval.manifest import Clip, read_manifest
 from eval.opening import load_engine, open_recogniser
 from eval.recognisers import Recogniser, System
 from eval.robustness.conditions import FAMILIES, NEED_SURROUNDINGS, Condition, Surroundings, conditions_of, read_surroundings
-from eval.robustness.suite import AS_RECORDED, Distorter, HeardUnder, UnderCondition, report
+from eval.robustness.suite import AS_RECORDED, FIELDS, Distorter, HeardUnder, UnderCondition, report
 from eval.run import Outcome, select
 from eval.via import Via, ViaOptions
 
@@ -61,21 +60,21 @@ def robustness_command(
     ] = "",
     exclude: Annotated[str, typer.Option(help="Ids of --noise that are not to be used, comma between.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn: noises, rooms, lost packets.")] = 0,
-    via: ViaOption = Via.ENGINE,
+    via: OursOption = Via.ENGINE,
     server: ServerOption = None,
-    model: ModelOption = "base",
-    definition: DefinitionOption = "v1",
+    model: ModelOption = None,
+    definition: Annotated[str | None, typer.Option(help="Data definition: name or .toml file; v1 if not told (--via engine).")] = None,
     sets: SetsOption = "",
     exclude_sets: ExcludeSetsOption = "",
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     fresh: FreshOption = False,
-    require: RequireOption = None,
+    require: Annotated[list[str] | None, require_option("'conditions[0].with.wer<0.1'")] = None,
 ) -> int:
     """Word error rate under other levels, over a telephone, in noise, in rooms, clipped and with packets lost: the same clips, with the
     data definition and without (a server always applies it). Exit code 1 when clips failed, or a requirement is not met."""
-    check_writable(json)
-    requirements = requirements_of(require)
+    check_writable(json, inputs=[manifest, noise])
+    requirements = requirements_of(require, FIELDS)
     if via is Via.FASTER_WHISPER:
         raise WrongCall(f"robustness is measured --via {Via.ENGINE} or --via {Via.SERVER}")
     if definition == Undefined.name:
@@ -86,16 +85,16 @@ def robustness_command(
         raise WrongCall("--exclude goes with --noise")
     surroundings = read_surroundings(noise, names(exclude)) if noise else None
     chosen = conditions_of(names(conditions), surroundings)
-    data = of_manifest(manifest)
+    data = of_manifest(manifest, json)
     plan = _Plan(clips, [None, *chosen], surroundings, seed)
-    around = {**of_manifest(noise), **surroundings.as_json()} if noise and surroundings else None
+    around = {**of_manifest(noise, json), **surroundings.as_json()} if noise and surroundings else None
     of_run = {**options.as_json(), **data, "noise": around, "seed": seed}
     heard, system = until_interrupted(_hear(plan, options, result=json, of_run=of_run, fresh=fresh), json)
     data["clips"] = len(clips)
     result = report(heard, system, via=options.as_json(), data=data, noise=around, seed=seed)
-    write_result(json, result)
-    _show(result)
     outcomes = [outcome for one in heard for outcome in (*one.defined, *(one.undefined or ()))]
+    write_result(json, result, outcomes)
+    _show(result)
     return closing_with(requirements, result, closing(outcomes))
 
 
@@ -143,7 +142,8 @@ async def _hear(
                             clips = under.clips
                         part = _part(condition, side)
                         outcomes[side] = await one.hear(clips, under, recognisers.measured_by, jobs=options.jobs, part=part)
-                heard.append(HeardUnder(condition, outcomes[_WITH], outcomes.get(_WITHOUT)))
+                sounds = {} if condition is None else await asyncio.to_thread(distorter.sounds_around, plan.clips, condition)
+                heard.append(HeardUnder(condition, outcomes[_WITH], outcomes.get(_WITHOUT), sounds))
         return heard, system
 
 
@@ -159,7 +159,7 @@ async def _open(options: ViaOptions) -> AsyncIterator[_Recognisers]:
             yield _Recognisers(recogniser, None, load_definition(MEASURED_BY))
         return
     definition = load_definition(options.definition)
-    engine = await asyncio.to_thread(load_engine, options.model, options.jobs)
+    engine = await asyncio.to_thread(load_engine, options.model, options.jobs, beam_size=options.beam_size)
     defined, undefined = (
         EngineRecogniser(engine, prepared, beam_size=options.beam_size) for prepared in (Defined(definition), Undefined())
     )
@@ -211,5 +211,5 @@ def _of(kind: str, name: str) -> str:
 def _points(difference: Mapping[str, Any] | None) -> str:
     if difference is None:
         return "-"
-    low, high = difference["ci95"]
-    return f"{difference['rate'] * 100:+.2f} ({low * 100:+.2f} .. {high * 100:+.2f})"
+    low_high = [f"{bound * 100:+.2f}" for bound in difference["ci95"] or ()]
+    return f"{difference['rate'] * 100:+.2f} ({' .. '.join(low_high) or 'of one clip'})"

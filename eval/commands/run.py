@@ -14,11 +14,11 @@ from eval.commands.options import (
     DefinitionOption,
     ExcludeSetsOption,
     FreshOption,
-    JobsOption,
     JsonOption,
     LimitOption,
     ManifestOption,
     ModelOption,
+    RealtimeJobsOption,
     RealtimeOption,
     ServerOption,
     SetsOption,
@@ -27,10 +27,11 @@ from eval.commands.options import (
     names,
     via_options,
 )
-from eval.commands.requiring import RequireOption, closing_with, requirements_of
+from eval.commands.requiring import closing_with, require_option, requirements_of
+from eval.commands.wording import percent
 from eval.console import check_writable
 from eval.manifest import read_manifest
-from eval.report import report
+from eval.report import FIELDS, report
 from eval.run import NOT_HEADLINE, select
 from eval.via import Via
 
@@ -41,23 +42,23 @@ def run_command(
     json: JsonOption,
     via: ViaOption = Via.ENGINE,
     server: ServerOption = None,
-    model: ModelOption = "base",
+    model: ModelOption = None,
     realtime: RealtimeOption = False,
-    budget_ms: BudgetOption = 0,
-    definition: DefinitionOption = "v1",
-    beam_size: BeamOption = 5,
+    budget_ms: BudgetOption = None,
+    definition: DefinitionOption = None,
+    beam_size: BeamOption = None,
     sets: SetsOption = "",
     exclude_sets: ExcludeSetsOption = "",
     headline: Annotated[bool, typer.Option("--headline", help=f"Not: {', '.join(sorted(NOT_HEADLINE))}.")] = False,
     limit: LimitOption = None,
-    jobs: JobsOption = 0,
-    threads: ThreadsOption = 1,
+    jobs: RealtimeJobsOption = 0,
+    threads: ThreadsOption = None,
     fresh: FreshOption = False,
-    require: RequireOption = None,
+    require: Annotated[list[str] | None, require_option("'wer<0.1'")] = None,
 ) -> int:
     """Word error rate on a manifest. Exit code 1 when clips failed, or a requirement is not met."""
-    check_writable(json)
-    requirements = requirements_of(require)
+    check_writable(json, inputs=[manifest])
+    requirements = requirements_of(require, FIELDS)
     options = via_options(
         via,
         server=server,
@@ -71,10 +72,10 @@ def run_command(
     )
     unwanted = [*names(exclude_sets), *(NOT_HEADLINE if headline else ())]
     clips = select(read_manifest(manifest), sets=names(sets), exclude_sets=unwanted, limit=limit)
-    data = of_manifest(manifest)
+    data = of_manifest(manifest, json)
     outcomes, system = hear(clips, options, result=json, data=data, fresh=fresh)
     result = report(outcomes, system, via=options.as_json(), data=data)
-    write_result(json, result)
+    write_result(json, result, outcomes)
     _show(result)
     return closing_with(requirements, result, closing(outcomes))
 
@@ -99,7 +100,3 @@ def _add_row(table: Table, name: str, rate: Mapping[str, Any], share: str, of: s
     low, high = rate["ci95"] or (None, None)
     counts = (str(rate[count]) for count in ("S", "D", "I"))
     table.add_row(name, str(rate["clips"]), str(rate[of]), percent(rate[share]), percent(low), percent(high), *counts)
-
-
-def percent(share: float | None) -> str:
-    return "-" if share is None else f"{share * 100:.2f}"

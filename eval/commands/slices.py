@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from asr_server.errors import WrongCall
 from eval.commands.options import OptionalJsonOption
-from eval.commands.run import percent
+from eval.commands.wording import percent
 from eval.console import GOOD, check_writable, write_json
 from eval.result import read_run
 from eval.slices.kinds import WordKind
@@ -29,11 +29,12 @@ def slices_command(
     """Where the errors are, and which data to collect.
 
     Every slice of the collection (by loudness, SNR, bandwidth, speech rate, duration, clipping, silence, speaker, set, language, condition)
-    is held against the rest of it. "Excess" is the errors beyond those that the rest's rate would give; a slice is "clear" when it has five
-    clips or more and its whole interval lies above the rest's rate. Then the words: which are confused, lost, made up, and where.
+    is held against the rest of it. "Excess" is the errors beyond those that the rest's rate would give, "sure" the same at the least
+    difference that is not chance: a slice is "clear" when it has any, with five clips or more and corrected for the number of slices, so
+    that one collection in twenty at most has a clear slice by chance alone. Then the words: which are confused, lost, made up, and where.
     """
     if json is not None:
-        check_writable(json)
+        check_writable(json, inputs=[result])
     analysis = analyse(read_run(result))
     if not analysis.clips:
         raise WrongCall(f"{result}: no clips with speech in a language with spaces between words, so there are no word errors to divide")
@@ -59,7 +60,7 @@ def _slices(slices: Sequence[Slice], top: int) -> Table:
     table = _table("slice", "clips", "words", "errors", "WER %", "95 %", "rest %", "excess", "sure")
     for one in slices[:top]:
         counts = (str(count) for count in (one.clips, one.words, one.errors))
-        rates = (_percent(one.wer), _interval(one.ci95), _percent(one.rest_wer))
+        rates = (percent(one.wer, 1), _interval(one.ci95), percent(one.rest_wer, 1))
         table.add_row(one.label, *counts, *rates, f"{one.excess_errors:+.1f}", f"{one.sure_excess_errors:.1f}" if one.clear else "-")
     return table
 
@@ -86,7 +87,7 @@ def _kinds(kinds: Sequence[WordKind]) -> Table:
     table = _table("kind of words", "clips", "said", "wrong", "wrong %", "95 %", "others %", "excess", "clear")
     for one in kinds:
         counts = (str(count) for count in (one.clips, one.words, one.wrong))
-        rates = (_percent(one.rate), _interval(one.ci95), _percent(one.rest_rate))
+        rates = (percent(one.rate, 1), _interval(one.ci95), percent(one.rest_rate, 1))
         table.add_row(one.kind, *counts, *rates, f"{one.excess_errors:+.1f}", _yes(one.clear))
     return table
 
@@ -96,12 +97,8 @@ def _table(first: str, *others: str) -> Table:
     return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=0)
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share * 100:.1f}"
-
-
 def _interval(bounds: tuple[float, float] | None) -> str:
-    return "-" if bounds is None else f"{_percent(bounds[0])}-{_percent(bounds[1])}"
+    return "-" if bounds is None else f"{percent(bounds[0], 1)}-{percent(bounds[1], 1)}"
 
 
 def _yes(clear: bool) -> str:  # noqa: FBT001 - the value itself is what is shown

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from eval import tail
 from eval.commands.options import OptionalJsonOption
-from eval.console import FAILED, GOOD, write_json
+from eval.console import FAILED, GOOD, check_writable, write_json
 from eval.result import read_run
 
 
@@ -20,6 +20,8 @@ def tail_command(
     json: OptionalJsonOption = None,
 ) -> int:
     """Clips that miss more words at their end in TESTED than in AGAINST. Exit code 1 when there are any."""
+    if json is not None:
+        check_writable(json, inputs=[tested, against])
     compared, lost = tail.compare(read_run(tested), read_run(against))
     if json is not None:
         write_json(json, {"clips": compared, "lost": [asdict(one) for one in lost]})

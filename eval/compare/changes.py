@@ -4,14 +4,17 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.compare.significance import holm, sign_flip_p_value
 from eval.intervals import difference
 from eval.recognisers import Heard
 from eval.result import ClipResult, Kind
+from eval.significance import holm
 from eval.wer import total
 
 UNMEASURED_LUFS = -70.0
 """Below the absolute gate of BS.1770-4 there is no loudness: audio that has none counts as this loud."""
+
+ONE_WAY = 0.75
+"""A median that is less of the median without signs hides that clips moved both ways."""
 
 Both = tuple[ClipResult, ClipResult]
 """One clip in the run before and in the run after."""
@@ -27,9 +30,10 @@ class RateChange:
     errors_after: int
     difference: float
     """After less before: above 0 is worse."""
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
+    """Of the paired bootstrap over speakers and clips; None of a single clip."""
     p: float
-    """Two-sided, of the paired bootstrap over speakers and clips."""
+    """Two-sided, of flipped signs by speaker."""
 
     @property
     def before(self) -> float:
@@ -47,10 +51,8 @@ class SetChange:
     set: str
     kind: Kind
     rate: RateChange
-    p: float
-    """Two-sided, of flipped signs: sets are small."""
     p_holm: float
-    """The same, corrected for the number of sets."""
+    """The rate's p, corrected for the number of sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,22 @@ class Shift:
     clips: int
     median: float
     median_absolute: float
+    """Of the differences without their signs: what is moved up in half of the clips and down in the others does not cancel out in it."""
     clips_beyond: int
     """Further off than tolerated."""
+
+    @property
+    def both_ways(self) -> bool:
+        """The median tells little of how far clips moved, since some moved up and others down."""
+        return abs(self.median) < ONE_WAY * self.median_absolute
 
 
 @dataclass(frozen=True, slots=True)
 class GivenChange:
     """The audio the recogniser was given, over clips of which both runs know it."""
 
-    loudness_lu: Shift
+    loudness_lu: Shift | None
+    """None when one of the runs does not know it."""
     length: Shift
     """As a share of the length before: -0.5 is half as long."""
 
@@ -125,7 +134,7 @@ def rate_change(clips: Sequence[Both]) -> RateChange | None:
     if found is None:
         return None
     errors_before, errors_after = total(before).errors, total(after).errors
-    return RateChange(len(clips), total(before).words, errors_before, errors_after, found.rate, (found.low, found.high), p=found.p_value)
+    return RateChange(len(clips), total(before).words, errors_before, errors_after, found.rate, found.ci95, found.p_value)
 
 
 def set_changes(clips: Sequence[Both]) -> list[SetChange]:
@@ -133,12 +142,9 @@ def set_changes(clips: Sequence[Both]) -> list[SetChange]:
     members: dict[tuple[str, Kind], list[Both]] = {}
     for both in clips:
         members.setdefault((both[0].set, both[0].kind), []).append(both)
-    rates = [(key, inside, rate) for key, inside in members.items() if key[1] != "silence" and (rate := rate_change(inside)) is not None]
-    p_values = [sign_flip_p_value([after.counts.errors - before.counts.errors for before, after in inside]) for _, inside, _ in rates]
-    found = [
-        SetChange(name, kind, rate, p, corrected)
-        for ((name, kind), _, rate), p, corrected in zip(rates, p_values, holm(p_values), strict=True)
-    ]
+    rates = [(key, rate) for key, inside in members.items() if key[1] != "silence" and (rate := rate_change(inside)) is not None]
+    corrected = holm([rate.p for _, rate in rates])
+    found = [SetChange(name, kind, rate, p) for ((name, kind), rate), p in zip(rates, corrected, strict=True)]
     return sorted(found, key=lambda one: (-one.rate.difference, one.set, one.kind))
 
 
@@ -174,14 +180,15 @@ def silence_change(clips: Sequence[Both]) -> SilenceChange | None:
     return SilenceChange(len(heard), minutes, words_before, words_after)
 
 
-def given_change(clips: Sequence[Both], *, loudness_lu: float, length: float) -> GivenChange | None:
-    """None when of no clip both runs know what the recogniser was given. `loudness_lu`, `length`: what is tolerated."""
+def given_change(clips: Sequence[Both], *, loudness_lu: float, length: float, knows_loudness: bool = True) -> GivenChange | None:
+    """None when of no clip both runs know what the recogniser was given. `loudness_lu`, `length`: what is tolerated; `knows_loudness`:
+    whether both runs do."""
     known = [(one.heard, two.heard) for one, two in clips if one.heard.given_s is not None and two.heard.given_s is not None]
     lengths = [two.given_s / one.given_s - 1.0 for one, two in known if one.given_s and two.given_s is not None]
     if not lengths:
         return None
     differences_lu = [_lufs(two) - _lufs(one) for one, two in known]
-    return GivenChange(_shift(differences_lu, loudness_lu), _shift(lengths, length))
+    return GivenChange(_shift(differences_lu, loudness_lu) if knows_loudness else None, _shift(lengths, length))
 
 
 def _lufs(heard: Heard) -> float:

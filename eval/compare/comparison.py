@@ -9,9 +9,9 @@ The candidate fails when any of these holds:
   heard the same way differ by exactly 0; of the doubtful words that chance moves as many get right as wrong, which is far less than half a
   point of a few thousand words. In a collection so small that one error is more than the tolerance the gate stops at that one error: it
   says that the collection is small and that it may be chance, and leaves it to a person. A gate errs towards stopping.
-- set: one set is worse by more than the tolerance, and significantly so after Holm's correction (flipped signs, p < 0.05). This finds what
-  the corpus rate hides: telephone speech lost while the rest improves. Here significance is asked for, since of many small sets some are
-  always a little worse.
+- set: one set is worse by more than the tolerance, and significantly so after Holm's correction (signs of the speakers' changes flipped,
+  p < 0.05). This finds what the corpus rate hides: telephone speech lost while the rest improves. Here significance is asked for, since of
+  many small sets some are always a little worse.
 - words in silence: in recordings without speech more words a minute than before, by more than tolerated.
 - missing clips, failed clips: clips that are in the old run only, or that failed only in the new one. A candidate must not get better by
   leaving out.
@@ -20,7 +20,7 @@ The candidate fails when any of these holds:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -147,17 +147,16 @@ class Comparison:
             return []
         loudness, length = self.given.loudness_lu, self.given.length
         found = []
-        if loudness.median_absolute > self.tolerances.loudness_lu:
-            way = "quieter" if loudness.median < 0.0 else "louder"
-            found.append(FailedGate("loudness given", _audio(f"{loudness.median_absolute:.1f} LU {way}", loudness)))
+        if loudness is not None and loudness.median_absolute > self.tolerances.loudness_lu:
+            found.append(FailedGate("loudness given", _audio(loudness, lambda by: f"{by:.1f} LU", "louder", "quieter")))
         if length.median_absolute > self.tolerances.length:
-            way = "shorter" if length.median < 0.0 else "longer"
-            found.append(FailedGate("length given", _audio(f"{length.median_absolute * 100:.0f} % {way}", length)))
+            found.append(FailedGate("length given", _audio(length, lambda by: f"{by * 100:.0f} %", "longer", "shorter")))
         return found
 
 
-def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Comparison:
-    """Raises WrongCall for runs that cannot be compared: other text rules, other references, no clip in common."""
+def in_both(before: RunResult, after: RunResult) -> list[Both]:
+    """The clips that both runs have. Raises WrongCall for runs that cannot be compared: other text rules, other references, no clip in
+    common."""
     if before.text_rules != after.text_rules:
         raise WrongCall(f"other text rules: {before.path} has {before.text_rules!r}, {after.path} {after.text_rules!r}")
     both = [(clip, after.clips[name]) for name, clip in before.clips.items() if name in after.clips]
@@ -165,6 +164,12 @@ def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAUL
         raise WrongCall(f"{before.path} and {after.path} have no clip in common")
     if other := [one.id for one, two in both if (one.reference, one.language) != (two.reference, two.language)]:
         raise WrongCall(f"other text or language under the same id in {before.path} and {after.path}: {_some(other)}")
+    return both
+
+
+def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAULT_TOLERANCES) -> Comparison:
+    """Raises WrongCall as `in_both` does."""
+    both = in_both(before, after)
     wer, characters = rate_change(_of(both, "words")), rate_change(_of(both, "characters"))
     return Comparison(
         before,
@@ -179,14 +184,35 @@ def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAUL
         only_before=[name for name in before.clips if name not in after.clips],
         only_after=[name for name in after.clips if name not in before.clips],
         newly_failed=[two.id for one, two in both if two.error and not one.error],
-        given=given_change(both, loudness_lu=tolerances.loudness_lu, length=tolerances.length),
+        given=given_change(
+            both,
+            loudness_lu=tolerances.loudness_lu,
+            length=tolerances.length,
+            knows_loudness=before.knows_loudness and after.knows_loudness,
+        ),
         differences=system_differences(before, after),
-        notes=[*notes(before, after), *_too_small(wer, "word", tolerances), *_too_small(characters, "character", tolerances)],
+        notes=[
+            *notes(before, after),
+            *_given_unknown(before, after, both),
+            *_too_small(wer, "word", tolerances),
+            *_too_small(characters, "character", tolerances),
+        ],
     )
 
 
 def _of(clips: Sequence[Both], kind: Kind) -> list[Both]:
     return [both for both in clips if both[0].kind == kind]
+
+
+def _given_unknown(before: RunResult, after: RunResult, both: Sequence[Both]) -> list[str]:
+    """What was given that one run knows and the other does not."""
+    knows_length = [any(pair[side].heard.given_s is not None for pair in both) for side in (0, 1)]
+    knows_loudness = [run.knows_loudness and length for run, length in zip((before, after), knows_length, strict=True)]
+    return [
+        f"{what} given is not known of {(before, after)[known.index(False)].path}: not compared"
+        for what, known in (("loudness", knows_loudness), ("length", knows_length))
+        if any(known) and not all(known)
+    ]
 
 
 def _too_small(rate: RateChange | None, unit: str, tolerances: Tolerances) -> list[str]:
@@ -196,9 +222,12 @@ def _too_small(rate: RateChange | None, unit: str, tolerances: Tolerances) -> li
 
 
 def _rate(rate: RateChange) -> str:
-    low, high = rate.ci95
-    points = f"{rate.difference * 100:+.2f} points, 95 % from {low * 100:+.2f} to {high * 100:+.2f}"
+    points = f"{rate.difference * 100:+.2f} points, {_interval(rate.ci95)}"
     return f"{rate.after * 100:.2f} %, {rate.before * 100:.2f} % before ({points})"
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "of a single clip" if bounds is None else f"95 % from {bounds[0] * 100:+.2f} to {bounds[1] * 100:+.2f}"
 
 
 def _significance(p: float) -> str:
@@ -210,7 +239,11 @@ def p_value(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
-def _audio(how: str, shift: Shift) -> str:
+def _audio(shift: Shift, written: Callable[[float], str], more: str, less: str) -> str:
+    if shift.both_ways:
+        how = f"that differs by {written(shift.median_absolute)}, in both directions"
+    else:
+        how = f"{written(abs(shift.median))} {more if shift.median > 0.0 else less}"
     return f"the recogniser was given audio {how} (median of {shift.clips} clips, {shift.clips_beyond} beyond the tolerance)"
 
 

@@ -35,7 +35,7 @@ def _rate(rate: RateChange) -> dict[str, object]:
         "before": _share(rate.before),
         "after": _share(rate.after),
         "difference": _share(rate.difference),
-        "ci95": [_share(bound) for bound in rate.ci95],
+        "ci95": None if rate.ci95 is None else [_share(bound) for bound in rate.ci95],
         "p": _share(rate.p),
         "clips": rate.clips,
         "words": rate.words,
@@ -45,7 +45,7 @@ def _rate(rate: RateChange) -> dict[str, object]:
 
 
 def _set(one: SetChange) -> dict[str, object]:
-    return {"set": one.set, "of": one.kind, **_rate(one.rate), "p": _share(one.p), "p_holm": _share(one.p_holm)}
+    return {"set": one.set, "of": one.kind, **_rate(one.rate), "p_holm": _share(one.p_holm)}
 
 
 def _clip(one: ClipChange) -> dict[str, object]:
@@ -60,7 +60,7 @@ def _silence(change: SilenceChange) -> dict[str, object]:
 
 
 def _given(change: GivenChange) -> dict[str, object]:
-    return {"loudness_lu": _shift(change.loudness_lu), "length": _shift(change.length)}
+    return {"loudness_lu": None if change.loudness_lu is None else _shift(change.loudness_lu), "length": _shift(change.length)}
 
 
 def _shift(shift: Shift) -> dict[str, object]:

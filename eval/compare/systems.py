@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eval.result import RunResult
-
-HOW = ("via", "realtime", "budget_ms", "jobs")
-"""Fields of a run that say how the clips were heard."""
+from eval.via import HOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ def system_differences(before: RunResult, after: RunResult) -> list[SystemDiffer
 def notes(before: RunResult, after: RunResult) -> list[str]:
     """What makes the comparison less than it seems."""
     one, two = (run.fields["data"].get("sha256") for run in (before, after))
-    return [f"other manifests: {before.manifest} ({one}), {after.manifest} ({two})"] if one != two else []
+    return [f"other manifests: {before.manifest.name} ({one}), {after.manifest.name} ({two})"] if one != two else []
 
 
 def _described(run: RunResult) -> Mapping[str, str]:

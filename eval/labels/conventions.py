@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from eval.labels.rules import CONVENTIONS, Convention, Variant
+from eval.language import primary_tag
 from eval.manifest import Clip
 from eval.normalize import normalize
-from eval.via import primary_tag
+
+LEAST_CLIPS = 3
+"""Of fewer clips no rule is made: what one of them does by chance would be one."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Usage:
     """Ids by variant, the most followed first; a clip that follows several stands under each."""
     by_set: Mapping[str, Mapping[str, int]]
     """Clips by set and variant."""
+
+    @property
+    def total(self) -> int:
+        """Clips that have a say in it."""
+        return len({clip for ids in self.clips.values() for clip in ids})
 
     @property
     def conflicting(self) -> bool:
@@ -95,14 +103,15 @@ def _usage(convention: Convention, clips: Sequence[Clip]) -> Usage:
 
 
 def style_guide(found: Sequence[Usage]) -> list[Guideline]:
-    """What to write from now on: the way of the majority, and why one would. What takes most changes comes first."""
-    return sorted((_guideline(usage) for usage in found if not usage.convention.unwanted), key=lambda line: -line.change)
+    """What to write from now on: the way of the majority, and why one would, where `LEAST_CLIPS` or more have a say. What takes most
+    changes comes first."""
+    told = (usage for usage in found if usage.total >= LEAST_CLIPS and not usage.convention.unwanted)
+    return sorted((_guideline(usage) for usage in told), key=lambda line: -line.change)
 
 
 def _guideline(usage: Usage) -> Guideline:
     majority, follow = usage.majority, len(usage.clips[usage.majority.name])
-    total = len({clip for ids in usage.clips.values() for clip in ids})
-    because = f"{follow} of {total} clips do; {majority.reason}"
+    because = f"{follow} of {usage.total} clips do; {majority.reason}"
     if others := _other_sets(usage):
         because += f"; {len(others)} of {len(usage.by_set)} sets mostly do not: {', '.join(others)}"
     return Guideline(usage.convention.name, majority.rule, because, follow, len(usage.minority))

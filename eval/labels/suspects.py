@@ -17,10 +17,10 @@ import numpy as np
 from asr_server.errors import WrongCall
 from eval.alignment import Pair, align
 from eval.labels.findings import Finding
+from eval.language import primary_tag
 from eval.manifest import Clip
 from eval.normalize import TEXT_RULES, normalize
 from eval.result import ClipResult, RunResult
-from eval.via import primary_tag
 
 _HESITATION = re.compile(r"\b(?:uh+|um+|er|erm|uhm|hm+)\b", re.IGNORECASE)
 

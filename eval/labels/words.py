@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from eval.language import primary_tag
 from eval.manifest import Clip
 from eval.normalize import american_spellings, normalize
-from eval.via import primary_tag
 
 Kind = Literal["spelling", "compound", "same word"]
 

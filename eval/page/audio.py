@@ -56,11 +56,11 @@ def sound_of(clip: Clip | None, reference: str) -> Sound | NoSound:
     if clip.text != reference:
         return NoSound("the manifest has another text for this clip than the run had")
     if not clip.audio.is_file():
-        return NoSound(f"no such file: {clip.audio}")
+        return NoSound(f"no such file: {clip.audio.name}")
     try:
         return embed(*read_frames(clip))
     except ManifestError as error:
-        return NoSound(str(error))
+        return NoSound(str(error).replace(str(clip.audio), clip.audio.name))
 
 
 def total_bytes(sounds: Sequence[Sound | NoSound]) -> int:

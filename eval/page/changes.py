@@ -22,7 +22,7 @@ class ShownChange:
 
 @dataclass(frozen=True, slots=True)
 class DifferenceAxis:
-    """From -`end` to `end`, both shares."""
+    """From -`end` to `end`, both shares. What is further off is drawn up to the end, and marked."""
 
     end: float
 
@@ -33,6 +33,9 @@ class DifferenceAxis:
     def start_of(self, share: float) -> str:
         """Where a block from no change to `share` begins."""
         return self.at(min(share, 0.0))
+
+    def is_beyond(self, share: float) -> bool:
+        return abs(share) > self.end
 
     def width_of(self, share: float) -> str:
         return f"{abs(_within(share / self.end)) * 50:.2f}%"

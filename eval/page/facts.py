@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from eval.compare.systems import HOW
 from eval.page.numbers import NO_BREAK, percent, plain
 from eval.recognisers import System
 from eval.result import ClipResult, RunResult
+from eval.via import HOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def facts_of_system(system: System) -> tuple[Fact, ...]:
 def facts_of_run(run: RunResult) -> tuple[Fact, ...]:
     """How it was heard, and which data."""
     heard = [Fact(name.replace("_", " "), _written(run.fields[name])) for name in HOW if name in run.fields]
-    data = [Fact(name, _written(value)) for name, value in run.fields["data"].items()]
+    data = [Fact(name, run.manifest.name if name == "manifest" else _written(value)) for name, value in run.fields["data"].items()]
     return (*heard, *data, Fact("text rules", run.text_rules), Fact("result", run.path.name))
 
 

@@ -77,6 +77,14 @@ class Sound:
         return resample(self.audio, rate_hz).samples
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What was drawn to be around one recording: as much of a noise as the recording is long, or a room. At the recording's rate."""
+
+    id: str
+    samples: Samples
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A recording of the noise manifest that is used for nothing, and why."""
@@ -158,39 +166,58 @@ def distorted(recording: Recording, condition: Condition, surroundings: Surround
     Raises CannotDistort when the recording lacks what the condition is measured by.
     """
     frames, rate_hz, speech = recording.frames, recording.rate_hz, recording.speech
-    if not len(frames):
-        raise CannotDistort("it is empty")
-    chance = generator(recording.id, condition.family, seed)
+    _check_not_empty(recording)
     match condition.family:
         case "level":
             return change_level(frames, condition.amount)
         case "telephone":
             return telephone(frames, rate_hz)
         case "noise":
-            return add_noise(frames, _some_noise(surroundings.noises, len(frames), rate_hz, chance), speech, condition.amount)
+            return add_noise(frames, _noise_around(recording, surroundings, seed).samples, speech, condition.amount)
         case "reverberation":
-            return reverberate(frames, _one_of(surroundings.responses, chance).at(rate_hz))
+            return reverberate(frames, _room_around(recording, surroundings, seed).samples)
         case "clipping":
             return overdrive(frames, speech, condition.amount / 100.0)
         case "packet-loss":
-            return lose_packets(frames, rate_hz, condition.amount / 100.0, chance)
+            return lose_packets(frames, rate_hz, condition.amount / 100.0, generator(recording.id, condition.family, seed))
 
 
-def generator(recording: str, family: str, seed: int) -> np.random.Generator:
+def sound_around(recording: Recording, family: Family, surroundings: Surroundings, *, seed: int = 0) -> str | None:
+    """Id of the noise or room that `distorted` puts around the recording; None under a family that has none. Raises CannotDistort."""
+    _check_not_empty(recording)
+    match family:
+        case "noise":
+            return _noise_around(recording, surroundings, seed).id
+        case "reverberation":
+            return _room_around(recording, surroundings, seed).id
+        case _:
+            return None
+
+
+def _check_not_empty(recording: Recording) -> None:
+    if not len(recording.frames):
+        raise CannotDistort("it is empty")
+
+
+def generator(recording: str, family: Family, seed: int) -> np.random.Generator:
     """Of chance for one recording: not of Python's own hash, which differs from process to process."""
     digest = hashlib.sha256(f"{family}/{recording}".encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
 
-def _one_of(sounds: Sequence[Sound], chance: np.random.Generator) -> Sound:
-    return sounds[int(chance.integers(len(sounds)))]
+def _room_around(recording: Recording, surroundings: Surroundings, seed: int) -> Around:
+    chance = generator(recording.id, "reverberation", seed)
+    room = surroundings.responses[int(chance.integers(len(surroundings.responses)))]
+    return Around(room.id, room.at(recording.rate_hz))
 
 
-def _some_noise(noises: Sequence[Sound], length: int, rate_hz: int, chance: np.random.Generator) -> Samples:
-    """From the first noise drawn that has no gap where it is cut out."""
-    for index in chance.permutation(len(noises)):
+def _noise_around(recording: Recording, surroundings: Surroundings, seed: int) -> Around:
+    """Of the first noise drawn that has no gap where it is cut out."""
+    chance = generator(recording.id, "noise", seed)
+    for index in chance.permutation(len(surroundings.noises)):
+        noise = surroundings.noises[int(index)]
         try:
-            return stretch_of(noises[int(index)].at(rate_hz), length, chance)
+            return Around(noise.id, stretch_of(noise.at(recording.rate_hz), len(recording.frames), chance))
         except CannotDistort:
             continue
     raise CannotDistort("no noise is without a gap as long as it")

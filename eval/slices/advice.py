@@ -12,13 +12,13 @@ SAME_CLIPS = 0.5
 LEAST_EXCESS_ERRORS = 1.0
 """Fewer are not worth a recording."""
 
-_WANTED = {
-    "set": 'recordings like the set "{}"',
-    "language": "speech in {}",
-    "speaker": "voices like {}",
-    "condition": "recordings of the condition {}",
+_TASKS = {
+    "set": 'Collect recordings like the set "{}"',
+    "language": "Collect speech in {}",
+    "speaker": "Listen to speaker {}",
+    "condition": "Collect recordings of the condition {}",
 }
-"""What to collect, by dimension; of the audio's dimensions the slice says it itself."""
+"""What to do, by dimension; of the audio's dimensions the slice says it itself."""
 
 
 def advice(slices: Sequence[Slice], kinds: Sequence[WordKind] = ()) -> list[str]:
@@ -50,16 +50,17 @@ def _shared(one: Slice, other: Slice) -> float:
 
 
 def _collect(one: Slice) -> str:
+    cause = "; find what in the voice or the microphone makes it hard, and collect more of that" if one.dimension == "speaker" else ""
     return (
-        f"Collect {_what(one)}: {_clips(one)}, {_percent(one.share_of_errors)} of the errors in "
+        f"{_task(one)}: {_clips(one)}, {_percent(one.share_of_errors)} of the errors in "
         f"{_percent(one.share_of_words)} of the words, {_against(one)}: {one.excess_errors:.0f} errors more than at the rate of the rest, "
-        f"{one.sure_excess_errors:.0f} of them sure."
+        f"{one.sure_excess_errors:.0f} of them sure{cause}."
     )
 
 
 def _find_out(one: Slice) -> str:
-    few = f"fewer than {LEAST_CLIPS} clips" if one.clips < LEAST_CLIPS else "the interval does not exclude the rate of the rest"
-    return f"Collect {_what(one)} to find out: {_clips(one)}, {_against(one)}, which is not clear yet ({few})."
+    few = f"fewer than {LEAST_CLIPS} clips" if one.clips < LEAST_CLIPS else "among so many slices it may be chance"
+    return f"{_task(one)} to find out: {_clips(one)}, {_against(one)}, which is not clear yet ({few})."
 
 
 def _words(kind: WordKind) -> str:
@@ -69,8 +70,8 @@ def _words(kind: WordKind) -> str:
     )
 
 
-def _what(one: Slice) -> str:
-    return _WANTED.get(one.dimension, "speech with {}").format(one.slice)
+def _task(one: Slice) -> str:
+    return _TASKS.get(one.dimension, "Collect speech with {}").format(one.slice)
 
 
 def _clips(one: Slice) -> str:

@@ -4,12 +4,13 @@ A word is wrong when it was heard as another one or not at all; words made up ar
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from eval.alignment import Pair
-from eval.intervals import Sampled, ci95
+from eval.intervals import Sampled, ci95, draws, least_difference
+from eval.language import primary_tag
 from eval.normalize import normalize
 from eval.result import ClipResult
 from eval.wer import ErrorCounts, total
@@ -21,6 +22,8 @@ LEAST_SMALL = 0.25
 """Share of words with a small first letter, below which a text is a headline or all in capitals."""
 LEAST_WORDS = 20
 """Of a kind, before its rate can be called clear."""
+LEAST_CLIPS = 5
+"""The same: in how many clips they are."""
 
 _SENTENCE_END = re.compile(r"[.?!:;]['\"\u2019\u201d)]*$")
 _ABBREVIATION = re.compile(r"^[^\w]*[A-Z][a-z]{0,2}\.$")
@@ -43,7 +46,8 @@ class WordKind:
     excess_errors: float
     """Wrong words beyond those that the rest's rate would give."""
     clear: bool
-    """More often wrong than the rest beyond doubt: LEAST_WORDS or more, and the whole interval above the rest's rate."""
+    """More often wrong than the rest beyond doubt: LEAST_WORDS or more, in LEAST_CLIPS or more, and the lower bound of the difference
+    above 0 (`least_difference`, corrected for the number of kinds)."""
 
 
 Choice = Callable[[ClipResult], Collection[str] | None]
@@ -52,7 +56,7 @@ Choice = Callable[[ClipResult], Collection[str] | None]
 
 def word_kinds(aligned: Sequence[tuple[ClipResult, Sequence[Pair]]]) -> tuple[WordKind, ...]:
     """Of clips with their alignments."""
-    return tuple(_kind(name, choice, aligned) for name, choice in (("numbers", numbers), ("names", names), ("long words", long_words)))
+    return tuple(_kind(name, choice, aligned) for name, choice in KINDS.items())
 
 
 def numbers(clip: ClipResult) -> Collection[str]:
@@ -70,7 +74,7 @@ def names(clip: ClipResult) -> Collection[str] | None:
     language that writes every noun with a capital."""
     tokens = clip.reference.split()
     small = sum(1 for token in tokens if token.lstrip(_OPENING)[:1].islower())
-    if clip.language.partition("-")[0].lower() in NOUNS_CAPITALISED or small < LEAST_SMALL * len(tokens) or clip.reference.islower():
+    if primary_tag(clip.language) in NOUNS_CAPITALISED or small < LEAST_SMALL * len(tokens) or clip.reference.islower():
         return None
     inside = (after for before, after in pairwise(tokens) if not _SENTENCE_END.search(before) or _ABBREVIATION.match(before))
     capitalised = (token for token in inside if _is_name(token.lstrip(_OPENING)))
@@ -80,6 +84,9 @@ def names(clip: ClipResult) -> Collection[str] | None:
 def _is_name(token: str) -> bool:
     """Has a capital and is not the English "I" ("I'm", "I'll")."""
     return token[:1].isupper() and re.match(r"I\b", token) is None
+
+
+KINDS: Mapping[str, Choice] = {"numbers": numbers, "names": names, "long words": long_words}
 
 
 def _kind(kind: str, choice: Choice, aligned: Sequence[tuple[ClipResult, Sequence[Pair]]]) -> WordKind:
@@ -93,18 +100,27 @@ def _kind(kind: str, choice: Choice, aligned: Sequence[tuple[ClipResult, Sequenc
         inside.append(Sampled(_wrong([pair for pair in said if pair.reference in chosen]), clip.speaker))
         rest.append(_wrong([pair for pair in said if pair.reference not in chosen]))
     counts, rest_rate = total(one.counts for one in inside), total(rest).rate
-    interval = ci95(inside)
     return WordKind(
         kind=kind,
         clips=len(inside),
         words=counts.words,
         wrong=counts.errors,
         rate=counts.rate,
-        ci95=interval,
+        ci95=ci95(inside),
         rest_rate=rest_rate,
         excess_errors=0.0 if rest_rate is None else counts.errors - counts.words * rest_rate,
-        clear=counts.words >= LEAST_WORDS and rest_rate is not None and interval is not None and interval[0] > rest_rate,
+        clear=counts.words >= LEAST_WORDS and _is_more(inside, rest),
     )
+
+
+def _is_more(inside: Sequence[Sampled], rest: Sequence[ErrorCounts]) -> bool:
+    """Beyond doubt."""
+    clips = min(sum(1 for one in inside if one.counts.words), sum(1 for counts in rest if counts.words))
+    if clips < LEAST_CLIPS:
+        return False
+    drawn = draws([one.speaker for one in inside], seed=0)
+    least = least_difference(drawn, [one.counts for one in inside], rest, clips=clips, asked=len(KINDS))
+    return least is not None and least > 0.0
 
 
 def _wrong(pairs: Sequence[Pair]) -> ErrorCounts:

@@ -4,16 +4,19 @@ Slices are of clips with speech in languages that put spaces between words: char
 errors. Slices of one dimension add up to the whole, except those of conditions, of which a clip may have several.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.intervals import Sampled, ci95
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.intervals import Sampled, ci95, draws, least_difference
 from eval.result import ClipResult, RunResult
 from eval.slices.bands import NAMED, Place, places
 from eval.wer import ErrorCounts, total
 
 LEAST_CLIPS = 5
-"""Fewer clips tell nothing about clips that were not recorded: an interval from draws of one clip is a point."""
+"""Fewer clips, in a slice or outside, tell nothing about clips that were not recorded: an interval from draws of one clip is a point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,12 @@ class Slice:
     excess_errors: float
     """Errors beyond those that the rest's rate would give for as many words; below 0 where the slice is better than the rest."""
     sure_excess_errors: float
-    """The same at the lower end of `ci95`, 0 where that is not above the rest: what data of this kind would pay at least. A slice of half
-    the collection that is hardly worse has much excess and little of it sure."""
+    """The same at the least difference from the rest that is sure, 0 where none is: what data of this kind would pay at least. A slice
+    of half the collection that is hardly worse has much excess and little of it sure."""
     clear: bool
-    """Worse than the rest beyond doubt: LEAST_CLIPS or more, and the whole interval above the rest's rate."""
+    """Worse than the rest beyond doubt, although many slices were looked at: LEAST_CLIPS or more in the slice and outside, and the lower
+    bound of the difference above 0 (`least_difference`, corrected for the number of slices). Were errors spread over the clips by chance
+    alone, one collection in twenty would have a clear slice at most."""
 
     @property
     def clips(self) -> int:
@@ -64,36 +69,51 @@ def slices_of(run: RunResult) -> Sequence[Slice]:
     for clip in clips:
         for place in places(clip):
             members.setdefault(place, []).append(clip)
-    whole = total(clip.counts for clip in clips)
-    found = [_slice(place, inside, whole) for place, inside in members.items()]
+    if not clips:
+        return []
+    drawn = draws([clip.speaker for clip in clips], seed=0)
+    asked = len({ids for inside in members.values() if _can_tell(ids := _ids(inside), clips)})
+    found = [_slice(place, inside, clips, drawn, asked) for place, inside in members.items()]
     return sorted(found, key=lambda one: (-one.sure_excess_errors, -one.excess_errors, one.dimension, one.slice))
 
 
-def _slice(place: Place, clips: Sequence[ClipResult], whole: ErrorCounts) -> Slice:
-    counts = total(clip.counts for clip in clips)
+def _ids(clips: Sequence[ClipResult]) -> tuple[str, ...]:
+    """Slices of the very same clips are one question."""
+    return tuple(clip.id for clip in clips)
+
+
+def _can_tell(ids: Sequence[str], everything: Sequence[ClipResult]) -> bool:
+    return min(len(ids), len(everything) - len(ids)) >= LEAST_CLIPS
+
+
+def _least_difference(ids: Sequence[str], everything: Sequence[ClipResult], drawn: NDArray[np.int64], asked: int) -> float | None:
+    """Of the slice from the rest; None where that cannot be told."""
+    if not _can_tell(ids, everything):
+        return None
+    chosen = set(ids)
+    inside, rest = ([clip.counts if (clip.id in chosen) is side else ErrorCounts.zero() for clip in everything] for side in (True, False))
+    return least_difference(drawn, inside, rest, clips=min(len(ids), len(everything) - len(ids)), asked=asked)
+
+
+def _slice(place: Place, clips: Sequence[ClipResult], everything: Sequence[ClipResult], drawn: NDArray[np.int64], asked: int) -> Slice:
+    ids = _ids(clips)
+    counts, whole = total(clip.counts for clip in clips), total(clip.counts for clip in everything)
     rest_words, rest_errors = whole.words - counts.words, whole.errors - counts.errors
     rest_wer = rest_errors / rest_words if rest_words else None
-    interval = ci95([Sampled(clip.counts, clip.speaker) for clip in clips])
-    clear = len(clips) >= LEAST_CLIPS and rest_wer is not None and interval is not None and interval[0] > rest_wer
+    surely = max(_least_difference(ids, everything, drawn, asked) or 0.0, 0.0)
     return Slice(
         dimension=place.dimension,
         slice=place.slice,
-        clip_ids=tuple(clip.id for clip in clips),
+        clip_ids=ids,
         speakers=len({clip.speaker or ("", clip.id) for clip in clips}),
         words=counts.words,
         errors=counts.errors,
         wer=counts.rate,
-        ci95=interval,
+        ci95=ci95([Sampled(clip.counts, clip.speaker) for clip in clips]),
         share_of_errors=counts.errors / whole.errors if whole.errors else 0.0,
         share_of_words=counts.words / whole.words if whole.words else 0.0,
         rest_wer=rest_wer,
         excess_errors=0.0 if rest_wer is None else counts.errors - counts.words * rest_wer,
-        sure_excess_errors=counts.words * (interval[0] - rest_wer) if clear and interval is not None and rest_wer is not None else 0.0,
-        clear=clear,
+        sure_excess_errors=counts.words * surely,
+        clear=surely > 0.0,
     )
-
-
-def by_dimension(slices: Sequence[Slice]) -> Mapping[str, Sequence[Slice]]:
-    """The same slices, told apart by dimension; the order within each stays."""
-    dimensions = dict.fromkeys(one.dimension for one in slices)
-    return {dimension: [one for one in slices if one.dimension == dimension] for dimension in dimensions}

@@ -31,6 +31,25 @@ def manifest(tmp_path: Path) -> Path:
         ("run --manifest m.jsonl --json o.json --budget-ms 900", "--budget-ms goes with --via server"),
         ("run --manifest m.jsonl --json o.json --via server --definition none", "--definition goes with --via engine"),
         ("run --manifest m.jsonl --json o.json --via server --beam-size 1", "--beam-size goes with --via engine"),
+        ("run --manifest m.jsonl --json o.json --via server --definition v1", "--definition goes with --via engine"),
+        ("run --manifest m.jsonl --json o.json --budget-ms 0", "--budget-ms goes with --via server"),
+        ("run --manifest m.jsonl --json o.json --via server --beam-size 5", "--beam-size goes with --via engine"),
+        ("run --manifest m.jsonl --json o.json --threads 7", "--threads goes with --via faster-whisper, not with --via engine"),
+        ("run --manifest m.jsonl --json o.json --via server --server host:1 --model x", "--model goes without --server"),
+        ("run --manifest m.jsonl --json m.jsonl", "--json m.jsonl: is another file of this command"),
+        ("noise --manifest m.jsonl --json ./m.jsonl", "--json m.jsonl: is another file of this command"),
+        ("robustness --manifest m.jsonl --json m.jsonl", "--json m.jsonl: is another file of this command"),
+        ("robustness --manifest m.jsonl --noise n.jsonl --json n.jsonl", "--json n.jsonl: is another file of this command"),
+        ("labels m.jsonl --json m.jsonl", "--json m.jsonl: is another file of this command"),
+        ("labels m.jsonl --hypotheses r.json --json r.json", "--json r.json: is another file of this command"),
+        ("compare r.json s.json --json r.json", "--json r.json: is another file of this command"),
+        ("compare r.json s.json --json s.json", "--json s.json: is another file of this command"),
+        ("slices r.json --json r.json", "--json r.json: is another file of this command"),
+        ("tail r.json s.json --json s.json", "--json s.json: is another file of this command"),
+        ("tail r.json s.json --json no/where.json", "--json no/where.json: no such folder: no"),
+        ("run --manifest m.jsonl --json o.json --require wr<1", "--require 'wr<1': the result has no wr; the result has wer, ci95, words"),
+        ("noise --manifest m.jsonl --json o.json --require wer<1", "the result has no wer; the result has words_per_minute"),
+        ("robustness --manifest m.jsonl --json o.json --require wer<1", "the result has no wer; the result has conditions"),
         ("run --manifest m.jsonl --json o.json --definition v9", "no data definition 'v9'"),
         ("run --manifest m.jsonl --json o.json --jobs -1", "'--jobs'"),
         ("run --manifest m.jsonl --json o.json --sets other", "no such set: other; there are read"),
@@ -70,6 +89,23 @@ def test_a_server_that_is_not_there_is_a_wrong_call(manifest: Path, capsys: pyte
     said = capsys.readouterr().err
     assert "127.0.0.1:1" in said
     assert said.count("\n") == 1
+
+
+def test_what_robustness_does_not_have_its_help_does_not_offer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["robustness", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "[engine|server]" in said
+    assert "faster-whisper" not in said
+    assert "--realtime" not in said
+    assert "none" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "example"), [("run", "wer<0.1"), ("noise", "words_per_minute<1"), ("robustness", "conditions[0].with.wer<0.1")]
+)
+def test_each_command_has_its_own_example_of_a_requirement(command: str, example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"'{example}'" in "".join(capsys.readouterr().out.split())
 
 
 def test_help_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:

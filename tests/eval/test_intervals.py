@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.intervals import RESAMPLES, Sampled, ci95, difference, draws
+from eval.intervals import RESAMPLES, Sampled, ci95, difference, draws, least_difference
 from eval.wer import ErrorCounts
 
 RIGHT, WRONG = ErrorCounts(words=4), ErrorCounts(substitutions=2, words=4)
@@ -93,7 +93,7 @@ def test_a_run_differs_from_itself_by_nothing(clips: list[tuple[int, int, int, s
     counts, speakers = [one.counts for one in sampled(clips)], [one.speaker for one in sampled(clips)]
     found = difference(counts, counts, speakers)
     if found is not None:
-        assert (found.rate, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+        assert (found.rate, found.ci95, found.p_value) == (0.0, (0.0, 0.0) if len(clips) > 1 else None, 1.0)
     else:
         assert not sum(one.words for one in counts)
 
@@ -113,19 +113,39 @@ def test_the_other_way_round_it_is_the_other_sign(clips: list[tuple[int, int, in
     if there is None or back is None:
         assert there is back
         return
-    assert (back.rate, back.low, back.high) == pytest.approx((-there.rate, -there.high, -there.low))
-    assert back.p_value == there.p_value
+    assert (back.rate, back.p_value) == (-there.rate, there.p_value)
+    if there.ci95 is None or back.ci95 is None:
+        assert there.ci95 is back.ci95
+        return
+    assert back.ci95 == pytest.approx((-there.ci95[1], -there.ci95[0]))
 
 
 def test_what_is_worse_in_every_clip_is_certain_and_what_is_as_often_better_is_not() -> None:
     before, worse = [RIGHT] * 20, [ErrorCounts(deletions=1, words=4)] * 20
     certain = difference(before, worse, [None] * 20)
     assert certain is not None
-    assert (certain.low, certain.high, certain.p_value) == (0.25, 0.25, 1 / RESAMPLES)
+    assert certain.ci95 == (0.25, 0.25)
+    assert certain.p_value == pytest.approx(2 / 2**20)
     even = difference([RIGHT, WRONG] * 10, [WRONG, RIGHT] * 10, [None] * 20)
     assert even is not None
-    assert even.low < 0.0 < even.high
-    assert even.p_value > 0.5
+    assert even.ci95 is not None
+    assert even.ci95[0] < 0.0 < even.ci95[1]
+    assert even.p_value == 1.0
+
+
+def test_a_few_clips_prove_no_difference_and_a_single_one_has_no_interval() -> None:
+    """Every draw of clips that all got worse is worse, however few they are."""
+    one, three = (difference([RIGHT] * clips, [WRONG] * clips, [None] * clips) for clips in (1, 3))
+    assert one is not None
+    assert (one.rate, one.ci95, one.p_value) == (0.5, None, 1.0)
+    assert three is not None
+    assert (three.rate, three.ci95, three.p_value) == (0.5, (0.5, 0.5), 0.25)
+
+
+def test_a_difference_of_one_speaker_is_not_significant_however_many_clips_there_are() -> None:
+    found = difference([RIGHT] * 20, [WRONG] * 20, ["anna"] * 20)
+    assert found is not None
+    assert found.p_value == 1.0
 
 
 def test_pairing_sees_a_small_change_that_the_spread_of_clips_would_hide() -> None:
@@ -138,9 +158,37 @@ def test_pairing_sees_a_small_change_that_the_spread_of_clips_would_hide() -> No
     assert apart_before[1] > apart_after[0]
     found = difference(before, after, [None] * 40)
     assert found is not None
-    assert found.low > 0.0
+    assert found.ci95 is not None
+    assert found.ci95[0] > 0.0
 
 
 def test_without_reference_words_there_is_no_difference() -> None:
     assert difference([], [], []) is None
     assert difference([ErrorCounts()], [ErrorCounts(insertions=2)], [None]) is None
+
+
+def sides(errors: list[int], inside: int) -> tuple[list[ErrorCounts], list[ErrorCounts]]:
+    """Clips of ten words each; the first `inside` of them, and the others."""
+    counts = [ErrorCounts(substitutions=number, words=10) for number in errors]
+    nothing = ErrorCounts.zero()
+    return (
+        [*counts[:inside], *[nothing] * (len(counts) - inside)],
+        [*[nothing] * inside, *counts[inside:]],
+    )
+
+
+def test_what_is_asked_besides_others_must_differ_more_to_be_sure() -> None:
+    inside, rest = sides([3, 4, 2, 5, 3, 4, 3, 5] + [0, 1, 2] * 10, 8)
+    drawn = draws([None] * 38, seed=0)
+    alone, among_many = (least_difference(drawn, inside, rest, clips=8, asked=asked) for asked in (1, 60))
+    assert alone is not None
+    assert among_many is not None
+    assert 0.0 < among_many < alone < 29 / 80 - 0.1
+
+
+def test_what_is_the_same_is_not_sure_to_be_above_and_nothing_differs_from_no_words() -> None:
+    inside, rest = sides([1, 2] * 10, 10)
+    least = least_difference(draws([None] * 20, seed=0), inside, rest, clips=10, asked=1)
+    assert least is not None
+    assert least < 0.0
+    assert least_difference(draws([None] * 20, seed=0), inside, [ErrorCounts.zero()] * 20, clips=10, asked=1) is None

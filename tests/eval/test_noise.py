@@ -14,7 +14,7 @@ from eval.__main__ import main
 from eval.audio import read_frames
 from eval.journal import Entry
 from eval.manifest import Clip
-from eval.noise import Chosen, Excluded, HeardWords, choose, rates, report
+from eval.noise import FIELDS, Chosen, Excluded, HeardWords, choose, rates, report
 from eval.recognisers import Heard, HeardSegment
 from eval.run import Outcome, Unscored, inspect, score
 from tests.eval.fake_recogniser import FakeRecogniser
@@ -76,6 +76,11 @@ def test_recordings_that_were_not_heard_add_no_minutes() -> None:
     assert (result["words_per_minute"], result["recordings"]) == (2.0, 1)
     assert result["failed"] == [{"id": "car", "error": "broken"}]
     assert result["skipped"] == [{"id": "rain", "reason": "too long"}]
+
+
+def test_what_it_has_at_its_top_is_told_beforehand() -> None:
+    via = {"via": "server", "realtime": False, "budget_ms": 0, "jobs": 1}
+    assert tuple(report([], FakeRecogniser.system, excluded=(), via=via, data={})) == FIELDS
 
 
 def test_nothing_heard_is_no_rate() -> None:

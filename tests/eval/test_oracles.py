@@ -21,7 +21,8 @@ from eval.manifest import Clip, read_manifest
 from eval.normalize import normalize
 from eval.opening import load_engine
 from eval.recognisers import Recogniser
-from eval.wer import ErrorCounts, count_errors, total, words_up_to_last_heard
+from eval.tail import missing_at_end
+from eval.wer import ErrorCounts, count_errors, total
 from tests.recordings import recording
 
 CASES = 500
@@ -148,10 +149,6 @@ def heard_by_server(address: str, clips: Sequence[Clip]) -> list[str]:
 
 def heard_by_engine(clips: Sequence[Clip]) -> list[str]:
     return heard(EngineRecogniser(load_engine("tiny.en", 1), preparation("v1")), clips)
-
-
-def missing_at_end(reference: str, hypothesis: str) -> int:
-    return len(reference.split()) - words_up_to_last_heard(reference, hypothesis)
 
 
 def test_a_stream_is_heard_as_the_engine_hears_the_whole_recording(server_address: str) -> None:

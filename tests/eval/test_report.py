@@ -12,7 +12,7 @@ from eval.audio import read_frames
 from eval.journal import Entry
 from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment, System
-from eval.report import report
+from eval.report import FIELDS, report
 from eval.result import read_run
 from eval.run import Outcome, Unscored, score
 from tests.eval.fake_recogniser import FakeRecogniser
@@ -65,6 +65,19 @@ def test_words_heard_where_nobody_speaks_are_counted_apart() -> None:
     assert minutes == pytest.approx(2 * AUDIO.duration_s / 60, abs=0.001)
     assert result["silence"] == {"words_per_minute": round(2 / minutes, 3), "words": 2, "minutes": minutes, "clips": 2, "with_words": 1}
     assert result["by_set"]["y"]["wer"] is None
+
+
+def test_silence_that_failed_is_not_counted_as_silence_heard_rightly() -> None:
+    failed = score(Clip("f", HELLO, "", set="x"), None, error="broken")
+    result = result_of(heard("a", "", "you"), failed)
+    assert {name: result["silence"][name] for name in ("words", "clips", "with_words")} == {"words": 1, "clips": 1, "with_words": 1}
+    assert result_of(failed)["silence"]["words_per_minute"] is None
+    assert [one["id"] for one in result["failed"]] == ["f"]
+
+
+def test_what_it_has_at_its_top_is_told_beforehand() -> None:
+    via = {"via": "server", "realtime": False, "budget_ms": 0, "jobs": 1}
+    assert tuple(report([], SYSTEM, via=via, data=DATA)) == FIELDS
 
 
 def test_speech_whose_reference_is_no_word_by_the_rules_still_counts_what_was_inserted() -> None:

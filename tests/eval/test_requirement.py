@@ -118,7 +118,7 @@ def test_a_number_meets_a_requirement_or_its_opposite(value: float, bound: float
 
 
 def test_what_is_not_met_is_one_line_each_and_fails_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert closing_with(requirements_of(["wer<0.01", "late==0", "ttfs_ms.p95<500"]), RESULT) == FAILED
+    assert closing_with(requirements_of(["wer<0.01", "late==0", "ttfs_ms.p95<500"], RESULT), RESULT) == FAILED
     assert capsys.readouterr().err.splitlines() == [
         "required and not met: wer is 0.08, required: < 0.01",
         "required and not met: ttfs_ms.p95 is 612.3, required: < 500",
@@ -126,8 +126,8 @@ def test_what_is_not_met_is_one_line_each_and_fails_a_command(capsys: pytest.Cap
 
 
 def test_what_is_met_leaves_the_exit_code_as_it_was() -> None:
-    assert closing_with(requirements_of(["wer<0.1"]), RESULT) == GOOD
-    assert closing_with(requirements_of(None), RESULT, FAILED) == FAILED
+    assert closing_with(requirements_of(["wer<0.1"], RESULT), RESULT) == GOOD
+    assert closing_with(requirements_of(None, RESULT), RESULT, FAILED) == FAILED
 
 
 def test_a_wrong_requirement_is_told_before_anything_is_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,24 @@ def test_the_exit_code_says_whether_tails_were_lost(tmp_path: Path, capsys: pyte
     assert json.loads((tmp_path / "out.json").read_text())["lost"][0]["clip"] == "a"
 
 
+def test_runs_that_cannot_be_compared_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = write(tmp_path / "one.json", {"a": SAID})
+    fields = json.loads(one.read_text())
+    (tmp_path / "rules.json").write_text(json.dumps({**fields, "text_rules": "others"}))
+    (tmp_path / "text.json").write_text(json.dumps({**fields, "hypotheses": [{**fields["hypotheses"][0], "ref": "red green"}]}))
+    other = write(tmp_path / "other.json", {"b": SAID})
+    calls = {
+        "have no clip in common": other,
+        "other text rules": tmp_path / "rules.json",
+        "other text or language under the same id": tmp_path / "text.json",
+    }
+    for message, against in calls.items():
+        assert main(["tail", str(one), str(against)]) == 2, message
+        said = capsys.readouterr()
+        assert (said.err.count("\n"), said.out) == (1, ""), message
+        assert message in said.err
+
+
 def test_a_file_that_is_no_result_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text("[]")

@@ -2,23 +2,32 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pytest
 import soundfile
 
 from asr_server.engine.engine import DecodeOptions, Decoding
+from asr_server.engine.weights import resolve
 from asr_server.errors import EngineFailed
 from audio_norm import Normalized
 from eval.__main__ import main
+from eval.audio import read_frames
 from eval.by_engine import WINDOW_S, EngineRecogniser, preparation
+from eval.by_faster_whisper import FasterWhisper
+from eval.commands.hearing import of_manifest, until_interrupted
+from eval.console import Interrupted
 from eval.journal import journal_path
 from eval.manifest import Clip
+from eval.opening import load_engine
 from eval.recognisers import Failed, Heard, Skipped
 from tests.fake_engine import FakeEngine, said
 from tests.recordings import recording
+from tests.waiting import until
 
 HELLO = recording("hello_world")
 
@@ -113,6 +122,9 @@ def test_a_server_is_heard_from_beginning_to_end(manifest: Path, server_address:
     result = json.loads(out.read_text())
     assert (result["wer"], result["words"], result["system"]["release"]["model"]) == (0.0, 2, "tiny.en")
     assert result["system"]["data_definition"].startswith("v1 ")
+    (heard,) = result["hypotheses"]
+    assert 0.3 < heard["given_s"] <= heard["audio"]["duration_s"] + 0.5
+    assert heard["given_lufs"] is None
     assert [one["id"] for one in result["skipped"]] == ["hallo"]
     assert "skipped hallo: the server's model does not speak 'de'" in capsys.readouterr().err
 
@@ -126,42 +138,96 @@ def test_faster_whisper_is_the_baseline(manifest: Path, tmp_path: Path) -> None:
     assert result["system"]["code"].startswith("faster-whisper ")
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped_and_gives_the_same_result(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The journal of a whole run, cut in the middle of its second clip, as a kill at that moment leaves it."""
-    rows = [{"id": name, "audio": str(recording(name)), "text": name.replace("_", " ")} for name in ("hello_world", "counting")]
-    manifest.write_text("\n".join(json.dumps(row) for row in rows))
-    out = manifest.parent / "o.json"
-    arguments = ["run", "--manifest", str(manifest), "--model", "tiny.en", "--json", str(out), "--jobs", "1"]
-    with Spy(journal_path(out)) as kept:
-        assert main(arguments) == 0
-    whole = out.read_bytes()
-    assert not journal_path(out).exists()
+@pytest.mark.shared_data
+def test_what_faster_whisper_draws_by_chance_it_draws_again_in_the_same_order(shared_data: Path) -> None:
+    """Of this noise it believes no text, so it samples: another one from time to time, and all of them again from a new beginning."""
+    files = resolve("tiny.en")
 
-    lines = kept.text.splitlines(keepends=True)
+    def texts() -> list[str]:
+        recogniser = FasterWhisper(files, threads=2)
+        return [recogniser.transcribe(shared_data / "noise/audio/speechbrain_noise3.wav", "en").text for _ in range(3)]
+
+    first = texts()
+    assert len(set(first)) > 1
+    assert texts() == first
+
+
+def run_of(manifest: Path, *more: str) -> tuple[list[str], Path]:
+    """Arguments of a run one clip after another, and where its result goes."""
+    out = manifest.parent / "o.json"
+    return ["run", "--manifest", str(manifest), "--model", "tiny.en", "--json", str(out), "--jobs", "1", *more], out
+
+
+def test_what_failed_is_heard_again_by_the_same_command_and_nothing_else(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was heard is kept until nothing fails. Cut in the middle of a clip, as a kill leaves it, it gives the same result."""
+    late = manifest.parent / "late.wav"
+    late.write_bytes(b"not audio yet")
+    rows = [{"id": name, "audio": str(recording(name)), "text": name.replace("_", " ")} for name in ("hello_world", "counting")]
+    manifest.write_text("\n".join(json.dumps(row) for row in [*rows, {"id": "late", "audio": str(late), "text": "hello world"}]))
+    arguments, out = run_of(manifest)
+    assert main(arguments) == 1
+    assert f"what was heard is kept in {journal_path(out)}: the same command hears only what failed" in capsys.readouterr().err
+    whole, lines = out.read_bytes(), journal_path(out).read_text().splitlines(keepends=True)
+
     journal_path(out).write_text("".join(lines[:2]) + lines[2][:40])
     out.unlink()
-    capsys.readouterr()
-    assert main(arguments) == 0
+    assert main(arguments) == 1
     assert out.read_bytes() == whole
     assert "1 clips were heard already" in capsys.readouterr().err
+
+    late.write_bytes(HELLO.read_bytes())
+    assert main(arguments) == 0
+    assert "2 clips were heard already" in capsys.readouterr().err
+    assert not journal_path(out).exists()
 
     journal_path(out).write_text("".join(lines))
     assert main([*arguments, "--beam-size", "1"]) == 0
     assert "another recogniser, other options or another manifest: starting anew" in capsys.readouterr().err
 
 
-class Spy:
-    """A second name for a file, so that its text is still there when it has been removed."""
+def test_a_run_that_somebody_interrupts_says_so_and_is_taken_up(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C, once the first clip was heard."""
+    rows = [{"id": str(number), "audio": str(recording("counting")), "text": "one"} for number in range(12)]
+    manifest.write_text("\n".join(json.dumps(row) for row in rows))
+    arguments, out = run_of(manifest)
+    kept = journal_path(out)
+    with subprocess.Popen([sys.executable, "-m", "eval", *arguments], stderr=subprocess.PIPE, text=True) as process:
+        asyncio.run(until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 1))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, f"python -m eval: interrupted; the same command goes on from {kept}\n")
+    assert not out.exists()
+    assert main(arguments) == 0
+    assert "clips were heard already" in capsys.readouterr().err
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._kept = path.with_suffix(".kept")
-        self.text = ""
 
-    def __enter__(self) -> Self:
-        self._path.touch()
-        self._kept.hardlink_to(self._path)
-        return self
+async def interrupted() -> None:
+    raise KeyboardInterrupt
 
-    def __exit__(self, *_: object) -> None:
-        self.text = self._kept.read_text()
+
+def test_a_run_that_is_interrupted_before_anything_was_heard_names_nothing_kept(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match=r"^interrupted; nothing was written$"):
+        until_interrupted(interrupted(), tmp_path / "o.json")
+
+
+def test_a_beam_is_decoded_with_and_told(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    narrow, wide = (manifest.parent / name for name in ("narrow.json", "wide.json"))
+    for out, beam_size in ((narrow, "1"), (wide, "8")):
+        arguments = ["run", "--manifest", str(manifest), "--model", "tiny.en", "--json", str(out), "--beam-size", beam_size]
+        assert main(arguments) == 0
+        assert json.loads(out.read_text())["system"]["release"]["options"]["beam_size"] == beam_size
+    capsys.readouterr()
+    main(["compare", str(narrow), str(wide)])
+    assert "beam_size: 1 -> 8" in capsys.readouterr().out
+
+
+def test_an_engine_decodes_with_as_wide_a_beam_as_it_was_loaded_for() -> None:
+    (window,) = preparation("v1").prepare(*read_frames(Clip("a", HELLO, "")))
+    assert load_engine("tiny.en", 1, beam_size=8).decode(window, DecodeOptions(language="en", beam_size=8)).beam_size == 8
+
+
+def test_the_manifest_is_named_as_seen_from_the_folder_of_the_result(manifest: Path) -> None:
+    results = manifest.parent / "results"
+    results.mkdir()
+    assert of_manifest(manifest, results / "o.json")["manifest"] == "../m.jsonl"
+    assert of_manifest(manifest, manifest.parent / "o.json")["manifest"] == "m.jsonl"

@@ -18,6 +18,7 @@ from eval.opening import load_engine
 from eval.report import report
 from eval.run import hear_all
 from tests.eval.broken import Amplified, CutShort, LastWordDropped
+from tests.eval.page.page_runs import outcome, write
 from tests.recordings import recording
 
 CLIPS = [
@@ -91,6 +92,13 @@ def test_a_preparation_that_loses_the_end_is_caught(released: Path, engine: Engi
     assert code == 1
     assert "length given" in gates
     assert "length given" not in verdict(released, broken, "--length-tolerance", "0.3")[1]
+
+
+def test_loudness_that_differs_both_ways_is_told_with_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = write(tmp_path / "a.json", *(outcome(f"{number}", "red green", "red green") for number in range(4)))
+    moved = (outcome(f"{number}", "red green", "red green", given_lufs=lufs) for number, lufs in enumerate([-20.0, -26.0] * 2))
+    assert verdict(before.path, write(tmp_path / "b.json", *moved).path) == (1, ["loudness given"])
+    assert "loudness +0.0 LU, without signs 3.0 (4 clips beyond the tolerance)" in capsys.readouterr().out
 
 
 def test_a_tolerance_may_be_wide(released: Path, engine: Engine, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 import io
 import tarfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from eval.fetch.unpack import UnpackError, unpack
+from eval.fetch.unpack import UnpackError, check_safe, unpack
 from tests.eval.fetch.made_suites import packed
 
 
@@ -42,6 +43,12 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnpackError, match="link"):
         unpack(tmp_path / "it.tar.gz", tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
+
+
+def test_a_python_whose_tarfile_does_not_keep_members_inside_is_told_at_once() -> None:
+    check_safe(tarfile)
+    with pytest.raises(UnpackError, match=r"needs Python 3\.11\.4 or newer"):
+        check_safe(ModuleType("tarfile"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", packed({"a": bytes(range(256)) * 100})[:300]])

@@ -107,7 +107,8 @@ def test_the_command_shows_tables_and_writes_everything(write: Write, tmp_path: 
     assert casing["variants"] == {"Mixed Case": 1, "lower case": 1, "UPPER CASE": 1}
     assert casing["minority"] == {"lower case": ["c"], "UPPER CASE": ["b"]}
     assert (casing["sets_differ"], casing["mixed_sets"], casing["scored_alike"]) == (True, ["x"], True)
-    assert {line["convention"] for line in result["style_guide"]} == {one["convention"] for one in result["conventions"]}
+    assert {one["convention"] for one in result["conventions"]} == {"casing", "end punctuation", "numbers"}
+    assert {line["convention"] for line in result["style_guide"]} == {"casing", "end punctuation"}
     assert result["data_definition"].startswith("v1 ")
     assert all(set(check) == {"check", "severity", "clips", "of", "share", "findings"} for check in result["checks"])
 
@@ -118,6 +119,11 @@ def test_findings_are_findings_unless_the_call_is_strict(write: Write) -> None:
     assert main(["labels", str(wrong), "--strict"]) == 1
     assert main(["labels", str(write(row("a", FOX, TEXT, sample_rate=12_345))), "--strict"]) == 1
     assert main(["labels", str(write(row("a", FOX, TEXT))), "--strict"]) == 0
+
+
+def test_of_too_few_clips_no_style_guide_is_proposed(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["labels", str(write(row("a", FOX, TEXT)))]) == 0
+    assert capsys.readouterr().out.endswith("proposed style guide, of what 3 clips or more have a say in\n  none\n")
 
 
 def heard(name: str, words: str) -> dict[str, object]:

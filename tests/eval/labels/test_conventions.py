@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from eval.labels.conventions import Usage, same_text_written_differently, style_guide, usages
 from eval.manifest import Clip
 
@@ -48,12 +50,18 @@ def test_the_style_guide_follows_the_majority_and_says_why_and_what_it_costs() -
     assert [line.change for line in guide.values()] == sorted((line.change for line in guide.values()), reverse=True)
 
 
+@pytest.mark.parametrize(("texts", "proposed"), [(["uh yes"] * 2, False), (["uh yes"] * 3, True), (["uh yes", "er no", "eh, er"], True)])
+def test_no_rule_is_made_of_fewer_than_three_clips(texts: list[str], proposed: bool) -> None:
+    guide = style_guide(usages([clip(str(number), text) for number, text in enumerate(texts)]))
+    assert ("hesitation, open" in {line.convention for line in guide}) is proposed
+
+
 def test_of_equal_ways_the_one_the_table_names_first_is_proposed() -> None:
     assert usage_of("numbers", clip("a", "5"), clip("b", "five")).majority.name == "words"
 
 
 def test_no_way_to_annotate_is_proposed() -> None:
-    found = usages([clip("a", "[laughs] yes")])
+    found = usages([clip(name, "[laughs] yes") for name in "abc"])
     assert "annotations" in {usage.convention.name for usage in found}
     assert "annotations" not in {line.convention for line in style_guide(found)}
 

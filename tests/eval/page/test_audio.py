@@ -64,7 +64,7 @@ def test_a_recording_that_cannot_be_had_is_a_reason(tmp_path: Path) -> None:
     assert reasons[:3] == [
         NoSound("the manifest has no such clip any more"),
         NoSound("the manifest has another text for this clip than the run had"),
-        NoSound(f"no such file: {tmp_path / 'none.wav'}"),
+        NoSound("no such file: none.wav"),
     ]
     assert isinstance(reasons[3], NoSound)
-    assert str(noise) in reasons[3].reason
+    assert reasons[3].reason.startswith("noise.wav: ")

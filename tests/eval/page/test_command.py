@@ -35,7 +35,7 @@ def test_the_page_stands_beside_the_result_with_the_recordings_there_are(result:
     assert main(["report", str(result)]) == 0
     document = page_at(result.with_suffix(".html"))
     assert len(list(document.all("audio"))) == 1
-    assert f"No audio: no such file: {result.parent / 'lost.wav'}." in document.text
+    assert "No audio: no such file: lost.wav." in document.text
     assert not list(document.with_id("clips").all("p", "note"))
     said = capsys.readouterr()
     assert said.out.startswith(f"{result.with_suffix('.html')}: ")
@@ -54,7 +54,9 @@ def test_a_manifest_that_is_gone_is_a_note_and_another_may_be_named(result: Path
     there = result.parent / "m.jsonl"
     moved = there.rename(result.parent / "moved.jsonl")
     assert main(["report", str(result)]) == 0
-    assert "The recordings are not here" in page_at(result.with_suffix(".html")).text
+    told = page_at(result.with_suffix(".html")).text
+    assert "The recordings are not here: m.jsonl cannot be read." in told
+    assert str(result.parent) not in told
     assert main(["report", str(result), "--manifest", str(moved)]) == 0
     assert len(list(page_at(result.with_suffix(".html")).all("audio"))) == 1
 
@@ -79,6 +81,19 @@ def test_held_against_an_earlier_run_it_tells_the_change_and_still_ends_well(res
     assert "1 of 2 clips with errors" in document.with_id("clips").text
 
 
+def test_the_manifest_is_found_from_the_folder_of_the_result_and_only_its_name_is_shown(result: Path, tmp_path: Path) -> None:
+    fields = json.loads(result.read_text())
+    fields["data"]["manifest"] = "../m.jsonl"
+    apart = tmp_path / "results" / "r.json"
+    apart.parent.mkdir()
+    apart.write_text(json.dumps(fields))
+    assert main(["report", str(apart)]) == 0
+    document = page_at(apart.with_suffix(".html"))
+    assert len(list(document.all("audio"))) == 1
+    assert "manifest m.jsonl" in document.text
+    assert "../m.jsonl" not in document.text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -87,8 +102,8 @@ def test_held_against_an_earlier_run_it_tells_the_change_and_still_ends_well(res
         ("report m.jsonl", "m.jsonl is not JSON"),
         ("report r.json --html no/where.html", "--html no/where.html: no such folder: no"),
         ("report r.json --html .", "--html .: is a folder"),
-        ("report r.json --html r.json", "--html r.json is the result itself"),
-        ("report r.json --against r2.json --html r2.json", "--html r2.json is the result itself"),
+        ("report r.json --html r.json", "--html r.json: is another file of this command"),
+        ("report r.json --against r2.json --html r2.json", "--html r2.json: is another file of this command"),
         ("report r.json --against none.json", "cannot read none.json"),
         ("report r.json --manifest none.jsonl", "none.jsonl: No such file"),
         ("report r.json --manifest m.jsonl --no-audio", "--manifest is for the recordings, which --no-audio leaves out"),

@@ -71,6 +71,7 @@ def test_differences_lie_around_the_middle() -> None:
     assert [axis.at(-0.05), axis.at(0.0), axis.at(0.3)] == ["25.00%", "50.00%", "100.00%"]
     assert (axis.start_of(-0.05), axis.width_of(-0.05)) == ("25.00%", "25.00%")
     assert (axis.start_of(0.05), axis.width_of(0.05)) == ("50.00%", "25.00%")
+    assert [axis.is_beyond(share) for share in (0.1, -0.1, 0.11, -0.11)] == [False, False, True, True]
     assert difference_axis([0.0, 0.0, 0.0, -0.15]).end == 0.2
 
 

@@ -173,7 +173,14 @@ def test_only_the_worst_are_shown_and_how_many_there_are_is_said(run: RunResult)
     document = parse(page(run, {}, worst=2))
     assert len(list(document.all("article"))) == 2
     assert "2 of 10 clips with errors; --worst 10 shows all of them." in document.with_id("clips").text
-    assert not list(parse(page(run, {}, worst=0)).all("article"))
+    none = parse(page(run, {}, worst=0))
+    assert not list(none.all("article"))
+    assert none.with_id("clips").text.endswith("None of 10 clips with errors is shown; --worst 10 shows all of them.")
+
+
+def test_that_no_clip_has_an_error_is_said_only_then(tmp_path: Path) -> None:
+    right = write(tmp_path / "right.json", outcome("right", "good", "good"))
+    assert parse(page(right, {}, worst=0)).with_id("clips").text.endswith("No clip has an error.")
 
 
 def test_a_comparison_tells_gates_differences_sets_clips_and_systems(run: RunResult, tmp_path: Path) -> None:
@@ -201,6 +208,33 @@ def test_a_comparison_tells_gates_differences_sets_clips_and_systems(run: RunRes
     assert "1 clip only in the run before gone" in text
     assert "only in this run" in text
     assert "model small fake" in text
+
+
+def test_differences_beyond_the_axis_are_marked_on_their_side(tmp_path: Path) -> None:
+    """Six sets a little worse, two far off: the axis ends near the six."""
+
+    def outcomes(errors: dict[str, int]) -> list[Outcome]:
+        said = [f"w{number}" for number in range(40)]
+        return [
+            outcome(f"{name} {number}", " ".join(said), " ".join(said[wrong:]), set_name=name)
+            for name, wrong in errors.items()
+            for number in range(2)
+        ]
+
+    before = write(
+        tmp_path / "a.json", *outcomes({"one": 0, "two": 0, "three": 0, "four": 0, "five": 0, "six": 0, "better": 20, "worse": 0})
+    )
+    after = write(
+        tmp_path / "b.json", *outcomes({"one": 1, "two": 1, "three": 1, "four": 1, "five": 1, "six": 1, "better": 0, "worse": 20})
+    )
+    table = next(one for one in parse(page(after, {}, comparison=compare(before, after))).with_id("before").all("table", "sortable"))
+    marks = {next(row.all("th")).text: [mark.text for mark in row.all("text", "beyond")] for row in table.all("tr") if list(row.all("td"))}
+    assert marks == {"better": ["◂"], "worse": ["▸"], **{name: [] for name in ("one", "two", "three", "four", "five", "six")}}
+
+
+def test_a_difference_of_a_single_clip_has_no_interval(tmp_path: Path) -> None:
+    before, after = (write(tmp_path / f"{heard}.json", outcome("a", "red green", heard)) for heard in ("red", "red green"))
+    assert "a single clip, p 1.000" in parse(page(after, {}, comparison=compare(before, after))).with_id("before").text
 
 
 def test_a_comparison_without_change_says_so(run: RunResult) -> None:

@@ -1,14 +1,16 @@
 """Which conditions there are, what is around speech in them, and that chance repeats itself."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import fftconvolve
 
 from asr_server.errors import WrongCall
-from audio_norm import Pcm, Span
+from audio_norm import Pcm, Samples, Span
 from eval.robustness.conditions import (
     CONDITIONS,
     FAMILIES,
@@ -20,6 +22,7 @@ from eval.robustness.conditions import (
     conditions_of,
     distorted,
     read_surroundings,
+    sound_around,
 )
 from eval.robustness.distort import CannotDistort
 from tests.audio_norm.samples import RATE_HZ, noise, speech
@@ -27,6 +30,7 @@ from tests.audio_norm.samples import RATE_HZ, noise, speech
 FAN, HUM = Sound("fan", Pcm(noise(2.0), RATE_HZ)), Sound("hum", Pcm(noise(0.7, seed=5)[:5_000], 8_000))
 ROOM = Sound("room", Pcm(np.concatenate([[1.0], noise(0.1, rms=0.05)]).astype(np.float32), RATE_HZ))
 SURROUNDINGS = Surroundings((FAN, HUM), (ROOM,))
+REVERBERATION = Condition("reverberation")
 
 
 def recording(name: str = "counting") -> Recording:
@@ -77,6 +81,36 @@ def test_all_noises_are_drawn() -> None:
     around = Surroundings((up, down))
     heard = [distorted(Recording(str(one), spoken, RATE_HZ, (Span(0, 400),)), Condition("noise", 0), around) for one in range(20)]
     assert {bool(frames.mean() > 0) for frames in heard} == {True, False}
+
+
+def test_the_noise_or_room_that_is_told_is_the_one_that_is_heard() -> None:
+    """With that one alone around them, recordings are heard the same way."""
+    noises, rooms = (FAN, Sound("drill", Pcm(noise(2.0, seed=9), RATE_HZ))), (ROOM, Sound("hall", Pcm(noise(0.2, seed=4), RATE_HZ)))
+    around = Surroundings(noises, rooms)
+    told = set[str]()
+    for number in range(8):
+        one = Recording(str(number), recording().frames, RATE_HZ, recording().speech)
+        room = sound_around(one, "reverberation", around)
+        alone = Surroundings((), tuple(sound for sound in rooms if sound.id == room))
+        assert np.array_equal(distorted(one, REVERBERATION, around), distorted(one, REVERBERATION, alone))
+        added = distorted(one, Condition("noise", 0), around) - one.frames
+        (loudest,) = (sound.id for sound in noises if sound.id == sound_around(one, "noise", around))
+        assert likest(added[:, 0], noises) == loudest
+        told |= {str(room), loudest}
+    assert told == {"fan", "drill", "room", "hall"}
+    assert sound_around(recording(), "telephone", around) is None
+
+
+def likest(samples: Samples, sounds: Sequence[Sound]) -> str:
+    """Id of the sound that the samples correlate with most, at any shift."""
+    return max(sounds, key=lambda sound: float(np.abs(fftconvolve(samples, sound.audio.samples[::-1])).max())).id
+
+
+def test_a_noise_with_a_gap_is_not_told_as_the_one_that_is_heard() -> None:
+    slam = np.zeros(RATE_HZ * 60, np.float32)
+    slam[:200] = 0.5
+    around = Surroundings((Sound("slam", Pcm(slam, RATE_HZ)), FAN))
+    assert {sound_around(Recording(str(number), recording().frames, RATE_HZ, ()), "noise", around) for number in range(8)} == {"fan"}
 
 
 def test_a_sound_comes_at_the_rate_of_the_recording() -> None:
