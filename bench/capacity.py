@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
+from typing import Any
 
 from bench.load import Load, Span, Turn
+from bench.pace import Lag
 from bench.quantiles import percentile, quantiles
 from bench.search import Tried, Vote, largest_good
 from bench.streams import Spoken
@@ -68,15 +70,24 @@ class Repeat:
     heard: Heard
     span: Span
     server: Used | None = None
-    own_lags_ms: tuple[float, ...] = ()
-    """How late this process woke for each chunk of the clips that count."""
+    bench: Used | None = None
+    """This process, while the clips that count were spoken."""
+    lags: tuple[Lag, ...] = ()
+    """Of each chunk of the clips that count."""
     own_stall_ms: float = 0.0
-    """Longest of its event loop, the warm-up included."""
+    """Longest of this process's event loop, the warm-up included."""
 
     @property
     def invalid_because(self) -> tuple[str, ...]:
         """The bench itself was too slow."""
-        return tuple(invalid_because(self.own_lags_ms, self.own_stall_ms))
+        return tuple(
+            invalid_because(
+                [lag.own_ms for lag in self.lags],
+                self.own_stall_ms,
+                taken_late_ms=[lag.taken_late_ms for lag in self.lags],
+                cpu_percent=None if self.bench is None else self.bench.cpu_percent,
+            )
+        )
 
     @property
     def ttfs_ms(self) -> float | None:
@@ -90,6 +101,7 @@ class Repeat:
             "late by the server's own clock": self.heard.late,
             "refused": self.heard.refused,
             "lost": self.heard.lost,
+            "early, their last words not heard": self.heard.early,
             "failed": self.heard.failed,
         }
         return tuple(f"{count} {what}" for what, count in counts.items() if count)
@@ -121,7 +133,12 @@ class Repeat:
             **self.heard.as_json(),
             "measured_s": round(self.span.seconds, 1),
             "server": None if self.server is None else self.server.as_json(),
-            "bench": {"own_lag_ms": quantiles(self.own_lags_ms), "longest_loop_stall_ms": round(self.own_stall_ms, 1)},
+            "bench": {
+                "cpu_percent": None if self.bench is None else self.bench.cpu_percent,
+                "longest_loop_stall_ms": round(self.own_stall_ms, 1),
+                "own_lag_ms": quantiles(lag.own_ms for lag in self.lags),
+                "taken_late_ms": quantiles(lag.taken_late_ms for lag in self.lags),
+            },
         }
 
 
@@ -153,6 +170,22 @@ def heard_of(turns: Sequence[Turn]) -> Heard:
     return sum((_heard(turn.spoken) for turn in turns), Heard())
 
 
+def notes_on(slo: Slo, vad_stop_ms: float) -> list[str]:
+    """What makes a promise one that cannot be kept, whatever the load."""
+    if vad_stop_ms < slo.ttfs_ms:
+        return []
+    return [
+        f"the server waits for {vad_stop_ms:g} ms of silence before it answers: no clip can be in time with {slo.ttfs_ms:g} ms promised"
+    ]
+
+
+FIELDS = (
+    *("max_streams", "valid", "invalid_because", "limited_by", "notes"),
+    *("slo", "curve", "unary", "setup", "machine", "system"),
+)
+"""Of a report, at its top."""
+
+
 def report(
     tried: Sequence[Tried[Repeat]],
     unary: Sequence[Throughput],
@@ -161,13 +194,18 @@ def report(
     setup: Setup,
     system: System,
     machine: Mapping[str, object],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Everything about a run, ready for JSON; all times in ms. README.md says what each covers."""
     most = largest_good({one.streams: one.passed for one in tried})
     above = min((one for one in tried if not one.passed), key=lambda one: one.streams, default=None)
     return {
         "max_streams": most,
+        "valid": above is None or above.valid,
+        "invalid_because": []
+        if above is None or above.valid
+        else [f"with {above.streams} streams: {why}" for why in _invalid_because(above)],
         "limited_by": {"streams": above.streams, **_verdict(above)} if above is not None else None,
+        "notes": notes_on(slo, setup.vad_stop_ms),
         "slo": asdict(slo),
         "curve": [_point(one) for one in sorted(tried, key=lambda one: one.streams)],
         "unary": {**best(unary).as_json(), "tried": [one.as_json() for one in unary]} if unary else None,
@@ -179,28 +217,45 @@ def report(
 
 def _point(one: Tried[Repeat]) -> dict[str, object]:
     """Counts and quantiles are of all repeats together; what the server used, of the repeat in which it used most."""
-    reached = [repeat.ttfs_ms for repeat in one.repeats if repeat.ttfs_ms is not None]
+    heard = sum((repeat.heard for repeat in one.repeats), Heard())
     busiest = max((repeat.server for repeat in one.repeats if repeat.server is not None), key=lambda used: used.cpu_percent, default=None)
     return {
         "streams": one.streams,
         **_verdict(one),
         "repeats_agreed": one.agreed,
-        "at_percentile_ms": {"lowest": round(min(reached), 1), "highest": round(max(reached), 1)} if reached else None,
-        **sum((repeat.heard for repeat in one.repeats), Heard()).as_json(),
+        "at_percentile_ms": _at_percentile(one, heard),
+        **heard.as_json(),
         "server": None if busiest is None else busiest.as_json(),
         "repeats": [repeat.as_json() for repeat in one.repeats],
     }
 
 
+def _at_percentile(one: Tried[Repeat], heard: Heard) -> dict[str, float] | None:
+    """The promised percentile: of the clips of all repeats together, and how far apart the repeats were. None when nothing was measured."""
+    slo = one.repeats[0].slo
+    reached = [repeat.ttfs_ms for repeat in one.repeats if repeat.ttfs_ms is not None]
+    pooled = percentile(heard.ttfs_ms, slo.percentile)
+    if pooled is None:
+        return None
+    return {"pooled": round(pooled, 1), "lowest": round(min(reached), 1), "highest": round(max(reached), 1)}
+
+
 def _verdict(one: Tried[Repeat]) -> dict[str, object]:
     """Why: each cause once, of those repeats that did not pass."""
-    against = [repeat for repeat in one.repeats if repeat.vote != "passed"]
     return {
         "passed": one.passed,
         "valid": one.valid,
-        "failed_because": list(dict.fromkeys(cause for repeat in against for cause in repeat.failed_because)),
-        "invalid_because": list(dict.fromkeys(cause for repeat in against for cause in repeat.invalid_because)),
+        "failed_because": list(dict.fromkeys(cause for repeat in _against(one) for cause in repeat.failed_because)),
+        "invalid_because": _invalid_because(one),
     }
+
+
+def _invalid_because(one: Tried[Repeat]) -> list[str]:
+    return list(dict.fromkeys(cause for repeat in _against(one) for cause in repeat.invalid_because))
+
+
+def _against(one: Tried[Repeat]) -> list[Repeat]:
+    return [repeat for repeat in one.repeats if repeat.vote != "passed"]
 
 
 def _heard(spoken: Spoken) -> Heard:
@@ -212,15 +267,14 @@ def _heard(spoken: Spoken) -> Heard:
     )
     if spoken.refused:
         return found
-    ttfs_ms = spoken.ttfs_ms
     return replace(
         found,
-        ttfs_ms=() if ttfs_ms is None else (ttfs_ms,),
+        ttfs_ms=() if spoken.ttfs_ms is None else (spoken.ttfs_ms,),
         response_ms=tuple(final.ledger.response_ms for final in spoken.finals),
         segments=len(spoken.finals),
         late=sum(final.ledger.late for final in spoken.finals),
         degraded=sum(bool(final.ledger.degraded) for final in spoken.finals),
         lost=int(spoken.lost and not spoken.error),
-        early=int(ttfs_ms is not None and ttfs_ms < 0),
+        early=int(spoken.early and not spoken.error),
         failed=int(bool(spoken.error)),
     )

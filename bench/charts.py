@@ -200,9 +200,8 @@ def waterfall(runs: Sequence[LatencyResult], labels: Sequence[str]) -> Chart:
 def _rows(runs: Sequence[LatencyResult], labels: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
     planned: Mapping[str, float] | None = None
     for run, label in zip(runs, labels, strict=True):
-        own = {"vad_stop": float(run.fields["setup"]["vad_stop_ms"]), **run.fields["setup"]["budget_ms"]}
-        if own != planned:
-            planned = own
+        if run.planned_ms != planned:
+            planned = run.planned_ms
             yield "planned", planned
         for share, name in ((0.5, "p50"), (0.95, "p95")):
             clip = run.clip_at(share)
@@ -243,8 +242,12 @@ def capacity_curve(result: CapacityResult, key: str = "capacity") -> Chart:
 
 
 def _draw_promise(axes: Axes, result: CapacityResult) -> None:
-    for share, colour, dashes in (("p95", BLUE, "-"), ("p50", GREEN, "--")):
-        known = [(point.streams, ms) for point in result.curve if (ms := point.ttfs_ms[share]) is not None]
+    curves: Mapping[str, tuple[Callable[[CapacityPoint], float | None], str, str]] = {
+        result.shown_share: (result.shown_ms, BLUE, "-"),
+        "p50": (lambda point: point.ttfs_ms["p50"], GREEN, "--"),
+    }
+    for share, (time_ms, colour, dashes) in curves.items():
+        known = [(point.streams, ms) for point in result.curve if (ms := time_ms(point)) is not None]
         if known:
             streams, times_ms = zip(*known, strict=True)
             axes.plot(streams, times_ms, color=colour, linestyle=dashes, label=f"time to final text, {share}", zorder=2)
@@ -254,7 +257,7 @@ def _draw_promise(axes: Axes, result: CapacityResult) -> None:
         "cannot tell: the bench was too slow": ("D", GREY, lambda point: not point.passed and not point.valid),
     }
     for name, (mark, colour, applies) in verdicts.items():
-        marked = [(point.streams, ms) for point in result.curve if applies(point) and (ms := point.ttfs_ms["p95"]) is not None]
+        marked = [(point.streams, ms) for point in result.curve if applies(point) and (ms := result.shown_ms(point)) is not None]
         if marked:
             streams, times_ms = zip(*marked, strict=True)
             axes.scatter(streams, times_ms, marker=mark, s=52, color=colour, edgecolor=PAPER, linewidth=0.8, label=name, zorder=3)

@@ -6,13 +6,13 @@ WORDS_TOLERATED of the reference words. **Late** finals fail when they are clear
 count. **Invalid** runs fail: the bench was too slow to tell.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from asr_server.errors import WrongCall
+from bench.differences import differences, different, machine_notes, setup_notes, shown
 from bench.paired import Shift, share
-from bench.result import ClipTimes, LatencyResult
+from bench.result import COUNTS, ClipTimes, LatencyResult
 from bench.slower import SEEN_MS, StageDifference, Tolerance, stage_differences, times_as_slow
 from eval.compare.systems import SystemDifference
 from eval.intervals import Difference, difference
@@ -30,7 +30,6 @@ NOTED_SETUP = {
     "warm_up_clips": "clips to warm up",
     "budget_ms": "budget",
 }
-MACHINE = ("cpu", "cores", "flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +51,14 @@ class Words:
 
     @property
     def clearly_more(self) -> bool:
-        return self.shift.low > 0 and self.shift.rate > WORDS_TOLERATED
+        return self.shift.ci95 is not None and self.shift.ci95[0] > 0 and self.shift.rate > WORDS_TOLERATED
 
     def as_json(self) -> dict[str, object]:
         return {
             "before": round(self.before, 5),
             "after": round(self.after, 5),
             "difference": round(self.shift.rate, 5),
-            "ci95": [round(self.shift.low, 5), round(self.shift.high, 5)],
+            "ci95": self.shift.ci95 and [round(bound, 5) for bound in self.shift.ci95],
             "p": self.shift.p_value,
         }
 
@@ -92,7 +91,7 @@ class Comparison:
     @property
     def differences(self) -> tuple[SystemDifference, ...]:
         """Code, data definition, release, and the machine and libraries under them."""
-        return tuple(_differences(self.before.fields, self.after.fields))
+        return tuple(differences(self.before, self.after))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -100,22 +99,20 @@ class Comparison:
         return tuple(_notes(self))
 
     def as_json(self) -> dict[str, object]:
-        one, other = self.before.fields, self.after.fields
-        counts = ("late", "degraded", "lost", "early", "refused")
+        one, other = self.before, self.after
         return {
             "failed_gates": [asdict(gate) for gate in self.failed_gates],
             "notes": list(self.notes),
             "machine": {"times_as_slow": None if self.machine is None else round(self.machine, 3)},
             "stages": [stage.as_json() for stage in self.stages],
-            "floor_ms": {"before": one["floor_ms"], "after": other["floor_ms"]},
-            "baseline_ms": {"before": one["baseline_ms"], "after": other["baseline_ms"]},
+            **{name: {"before": one.times_ms[name], "after": other.times_ms[name]} for name in ("floor_ms", "baseline_ms")},
             "ratios": ratios(self),
             "wer": None if self.wer is None else self.wer.as_json(),
             "lost_words": None if self.lost_words is None else self.lost_words.as_json(),
-            "counts": {name: {"before": one[name], "after": other[name]} for name in counts},
+            "counts": {name: {"before": one.counts[name], "after": other.counts[name]} for name in COUNTS},
             "newly_lost": list(self.newly_lost),
             "newly_failed": list(self.newly_failed),
-            "systems": {"before": one["system"], "after": other["system"], "differences": [asdict(one) for one in self.differences]},
+            "systems": {"before": one.system, "after": other.system, "differences": [asdict(one) for one in self.differences]},
         }
 
 
@@ -130,7 +127,7 @@ def compare(before: LatencyResult, after: LatencyResult, tolerance: Tolerance) -
         machine,
         stage_differences(before, after, tolerance=tolerance, machine=machine),
         wer=_words([one.counts for one, _ in pairs], [other.counts for _, other in pairs]),
-        lost_words=_words([_lost(one) for one, _ in pairs], [_lost(other) for _, other in pairs]),
+        lost_words=_words([one.lost for one, _ in pairs], [other.lost for _, other in pairs]),
         late=share([_late(one, 1.0) for one, _ in pairs], [_late(other, max(machine or 1.0, 1.0)) for _, other in pairs]),
         newly_lost=tuple(one.id for one, other in pairs if other.is_lost and not one.is_lost),
         newly_failed=tuple(one.id for one, other in pairs if other.error and not one.error),
@@ -141,7 +138,7 @@ def ratios(comparison: Comparison) -> dict[str, dict[str, float | None]]:
     """Medians as multiples of what the same run measured alone: these hold on a machine that is faster one day than the next."""
 
     def of(run: LatencyResult, times: str, alone: str) -> float | None:
-        measured_ms, alone_ms = run.fields[times]["p50"], run.fields[alone]["p50"]
+        measured_ms, alone_ms = run.times_ms[times]["p50"], run.times_ms[alone]["p50"]
         return round(measured_ms / alone_ms, 3) if measured_ms is not None and alone_ms else None
 
     wanted = {"response_to_floor": ("response_ms", "floor_ms"), "ttfs_to_baseline": ("ttfs_ms", "baseline_ms")}
@@ -163,26 +160,27 @@ def _failed_gates(comparison: Comparison) -> Iterator[FailedGate]:
                     f"{figure.tolerated_ms:.0f} are tolerated)",
                 )
     if comparison.late.low_ms > 0:
-        late = [run.fields["late"] for run in (comparison.before, comparison.after)]
+        late = [run.counts["late"] for run in (comparison.before, comparison.after)]
         yield FailedGate("late", f"late: {late[1]} finals over their budget, {late[0]} before")
     for name, what, clips in (("lost", "no final", comparison.newly_lost), ("failed", "an error", comparison.newly_failed)):
         if clips:
             yield FailedGate(name, f"{name}: {what} for {len(clips)} clips that were heard before: {', '.join(clips[:5])}")
     for name, words in (("wer", comparison.wer), ("lost_words", comparison.lost_words)):
-        if words is not None and words.clearly_more:
+        if words is not None and words.shift.ci95 is not None and words.clearly_more:
+            low, high = words.shift.ci95
             yield FailedGate(
                 name,
                 f"{name}: {words.after:.2%} of the words, {words.before:.2%} before "
-                f"(95 % between {words.shift.low * 100:+.2f} and {words.shift.high * 100:+.2f} points)",
+                f"(95 % between {low * 100:+.2f} and {high * 100:+.2f} points)",
             )
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    one, other = comparison.before.fields, comparison.after.fields
-    for name in _different(one["machine"], other["machine"], MACHINE):
-        yield f"another machine: {name} {_shown(one['machine'][name])}, then {_shown(other['machine'][name])}"
-    for name in _different(one["setup"], other["setup"], NOTED_SETUP):
-        yield f"{NOTED_SETUP[name]}: {_shown(one['setup'][name])}, then {_shown(other['setup'][name])}"
+    one, other = comparison.before, comparison.after
+    yield from machine_notes(one, other)
+    yield from setup_notes(one, other, NOTED_SETUP)
+    if different(one.setup, other.setup, ("manifest_sha256",)):
+        yield "another manifest: the clips have the same ids and texts; whether they are the same recordings is not known"
     if comparison.machine is None:
         yield "how fast the machine was is not known: no baseline, or not of the same model and libraries; times are compared as measured"
     elif not 1 / MOOD_SAID < comparison.machine < MOOD_SAID:
@@ -195,13 +193,12 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 
 def _check_comparable(before: LatencyResult, after: LatencyResult) -> None:
-    one, other = before.fields, after.fields
     if before.streams != after.streams:
         raise WrongCall(f"not comparable: {before.streams} streams in {before.name}, {after.streams} in {after.name}")
-    for name in _different(one["setup"], other["setup"], SAME_SETUP):
-        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {_shown(one['setup'][name])}, then {_shown(other['setup'][name])}")
-    if one["text_rules"] != other["text_rules"]:
-        raise WrongCall(f"not comparable: texts by the rules {one['text_rules']}, then {other['text_rules']}")
+    for name in different(before.setup, after.setup, SAME_SETUP):
+        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {shown(before.setup[name])}, then {shown(after.setup[name])}")
+    if before.text_rules != after.text_rules:
+        raise WrongCall(f"not comparable: texts by the rules {before.text_rules}, then {after.text_rules}")
     if only := sorted(before.clips.keys() ^ after.clips.keys()):
         raise WrongCall(f"not comparable: {len(only)} clips are in one of the two only, such as {only[0]}")
     if not before.clips:
@@ -217,40 +214,6 @@ def _words(before: Sequence[ErrorCounts], after: Sequence[ErrorCounts]) -> Words
     return None if shift is None or one is None or other is None else Words(one, other, shift)
 
 
-def _lost(clip: ClipTimes) -> ErrorCounts:
-    return ErrorCounts(deletions=clip.lost_words, words=clip.counts.words)
-
-
 def _late(clip: ClipTimes, machine: float) -> int:
     """Finals over their budget that would be on a machine which takes `machine` times as long."""
     return sum(final.late and final.response_ms > final.budget_ms * machine for final in clip.finals)
-
-
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[SystemDifference]:
-    for part in ("system", "machine"):
-        before, after = _flat(one[part]), _flat(other[part])
-        for name in dict.fromkeys((*before, *after)):
-            if before.get(name) != after.get(name) and name != "load_average":
-                yield SystemDifference(name, before.get(name, ""), after.get(name, ""))
-
-
-def _flat(fields: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{name}.")
-        else:
-            flat[f"{above}{name}"] = _shown(value)
-    return flat
-
-
-def _different(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    return [name for name in names if one[name] != other[name]]
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, Mapping):
-        return " ".join(f"{name} {part}" for name, part in value.items())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

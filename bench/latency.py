@@ -9,7 +9,7 @@ from asr_server.budget import SLICE_NAMES
 from asr_server.errors import WrongCall
 from bench.alone import Alone
 from bench.pace import CHUNK_MS, Lag
-from bench.partials import Revised, cadence_ms, first_text_ms, partial_lags_ms, revised
+from bench.partials import Revised, cadence_ms, partial_lags_ms, revised
 from bench.quantiles import quantiles
 from bench.speech_end import speech_end, speech_start_s
 from bench.streams import STAGGER_S, FinalSeen, Part, Spoken
@@ -38,6 +38,8 @@ class Setup:
     budget_ms: dict[str, float]
     model_alone: str
     """Of floor, baseline and full context."""
+    definition_alone: str
+    """Data definition of floor and full context."""
     baseline: bool
     chunk_ms: int = CHUNK_MS
     stagger_s: float = STAGGER_S
@@ -127,15 +129,35 @@ class Measured:
         return normalize(text, self.clip.language)
 
 
+FIELDS = (
+    *("streams", "clips", "segments", "valid", "invalid_because", "warm_up"),
+    *("ttfs_ms", "response_ms", "asr_ms", "slices_ms", "endpoint_wait_ms", "first_partial_ms"),
+    *("partial_cadence_ms", "partial_lag_ms", "revised_words", "late", "degraded", "lost", "early", "refused", "failed"),
+    *("wer", "words", "lost_words", "lost_words_of", "full_context", "floor_ms", "baseline_ms", "pacing_lag_ms"),
+    *("longest_loop_stall_ms", "server", "bench", "notes", "runs", "setup", "text_rules", "machine", "system"),
+)
+"""Of a report, at its top."""
+
+
 def report(
-    results: Sequence[Measured], *, surroundings: Surroundings, setup: Setup, system: System, machine: dict[str, object]
+    results: Sequence[Measured],
+    *,
+    surroundings: Surroundings,
+    setup: Setup,
+    system: System,
+    machine: dict[str, object],
+    notes: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Everything about a run, ready for JSON; all times in ms. README.md says what each covers."""
+    """Everything about a run, ready for JSON; all times in ms. README.md says what each covers. `notes`: what a reader has to know."""
     spoken = [result.spoken for result in results]
     finals = [final for one in spoken for final in one.finals]
     lags = [lag for one in spoken for lag in one.lags]
-    ttfs_ms = [one.ttfs_ms for one in spoken if one.ttfs_ms is not None]
-    invalid = invalid_because([lag.own_ms for lag in lags], surroundings.bench_stall_ms)
+    invalid = invalid_because(
+        [lag.own_ms for lag in lags],
+        surroundings.bench_stall_ms,
+        taken_late_ms=[lag.taken_late_ms for lag in lags],
+        cpu_percent=None if surroundings.bench is None else surroundings.bench.cpu_percent,
+    )
     return {
         "streams": setup.streams,
         "clips": len(results),
@@ -143,17 +165,17 @@ def report(
         "valid": not invalid,
         "invalid_because": invalid,
         "warm_up": {"clips": setup.warm_up_clips},
-        "ttfs_ms": quantiles(ttfs_ms),
+        "ttfs_ms": quantiles(one.ttfs_ms for one in spoken if one.ttfs_ms is not None),
         "response_ms": quantiles(final.ledger.response_ms for final in finals),
         "asr_ms": quantiles(_spent_ms(finals, "asr")),
         "slices_ms": {name: _slice(finals, name) for name in SLICE_NAMES},
         "endpoint_wait_ms": quantiles(final.ledger.endpoint_wait_ms for final in finals),
-        "first_partial_ms": quantiles(ms for one in spoken if (ms := first_text_ms(one.shown)) is not None),
+        "first_partial_ms": quantiles(one.first_text_ms for one in spoken if one.first_text_ms is not None),
         **_partials(results, interim_results=setup.interim_results),
         "late": sum(final.ledger.late for final in finals),
         "degraded": sum(bool(final.ledger.degraded) for final in finals),
         "lost": sum(one.lost for one in spoken),
-        "early": sum(ms < 0 for ms in ttfs_ms),
+        "early": sum(one.early for one in spoken),
         "refused": sum(one.refused for one in spoken),
         "failed": [{"id": one.part.clip.id, "error": one.error} for one in spoken if one.error],
         **_rate(total(result.counts for result in results)),
@@ -166,6 +188,7 @@ def report(
         "longest_loop_stall_ms": round(surroundings.server_stall_ms, 1),
         "server": None if surroundings.server is None else surroundings.server.as_json(),
         "bench": _bench(surroundings, lags),
+        "notes": list(notes),
         "runs": [_run(result) for result in results],
         "setup": asdict(setup),
         "text_rules": TEXT_RULES,
@@ -175,8 +198,8 @@ def report(
 
 
 def is_good(result: Mapping[str, object]) -> bool:
-    """Of a report: nothing was lost, nothing failed, and it was the server that was measured."""
-    return not result["lost"] and not result["failed"] and bool(result["valid"])
+    """Of a report: nothing was lost, nothing was answered before it was said, nothing failed, and it was the server that was measured."""
+    return not result["lost"] and not result["early"] and not result["failed"] and bool(result["valid"])
 
 
 def _partials(results: Sequence[Measured], *, interim_results: bool) -> dict[str, object]:
@@ -236,7 +259,7 @@ def _run(result: Measured) -> dict[str, object]:
         "speech_end_s": round(part.end.at_s, 3),
         "speech_end_by": part.end.known_by,
         "ttfs_ms": _ms(spoken.ttfs_ms),
-        "first_partial_ms": _ms(first_text_ms(spoken.shown)),
+        "first_partial_ms": _ms(spoken.first_text_ms),
         "partials": sum(not text.is_final for text in spoken.shown),
         "revised_words": result.revised.words,
         "ref": part.clip.text,

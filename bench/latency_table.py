@@ -7,7 +7,7 @@ from rich.table import Table
 
 
 def times(result: Mapping[str, Any]) -> Table:
-    """Quantiles in ms, a row each; fits 100 columns."""
+    """Quantiles in ms, a row each; fits 80 columns."""
     table = Table("ms", "p50", "p95", "p99", "max", "planned")
     rows = {
         "time to final text": result["ttfs_ms"],
@@ -29,7 +29,7 @@ def times(result: Mapping[str, Any]) -> Table:
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:
-    """Counts and circumstances; last, why the run is not valid."""
+    """Counts and circumstances; last, what has to be known, and why the run is not valid."""
     counts = ", ".join(f"{result[name]} {name}" for name in ("late", "degraded", "lost", "early", "refused"))
     full, revised, on, server, bench = (result[name] for name in ("full_context", "revised_words", "machine", "server", "bench"))
     told = [
@@ -39,19 +39,21 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     ]
     if revised["revised"] is not None:
         told.append(f"{revised['revised']} shown words revised, {_percent(revised['rate'])} of {revised['final_words']} final words")
+    used = "process not known, "
     if server is not None:
         resident_mb = server["resident_mb"]
-        told.append(
-            f"server: {server['cpu_percent']:.0f} % of a core, {resident_mb['before']:.0f} MB before, at most {resident_mb['max']:.0f},"
-            f" {server['threads']['max']} threads, longest loop stall {result['longest_loop_stall_ms']:.0f} ms"
+        used = (
+            f"{server['cpu_percent']:.0f} % of a core, {resident_mb['before']:.0f} MB before, at most {resident_mb['max']:.0f},"
+            f" {server['threads']['max']} threads, "
         )
     no_baseline = "" if result["setup"]["baseline"] else "; no baseline was measured"
     told += [
+        f"server: {used}longest loop stall {result['longest_loop_stall_ms']:.0f} ms",
         f"bench: {_ms(bench['cpu_percent'])} % of a core, longest loop stall {bench['longest_loop_stall_ms']:.0f} ms",
         f"{result['warm_up']['clips']} clips were spoken before to warm up and are in no figure{no_baseline}",
         f"on {on['cpu']}, {on['cores']} cores {' '.join(on['flags'])}, load {on['load_average']} before; ctranslate2 {on['ctranslate2']}",
     ]
-    return [*told, *(f"INVALID: {reason}" for reason in result["invalid_because"])]
+    return [*told, *(f"note: {note}" for note in result["notes"]), *(f"INVALID: {reason}" for reason in result["invalid_because"])]
 
 
 def _ms(value: float | None) -> str:

@@ -10,6 +10,8 @@ from eval.alignment import align
 from eval.normalize import is_spaceless
 
 _NOT_OF_A_WORD = re.compile(r"[^\w']+")
+_ALIKE = str.maketrans({"’": "'", "-": " ", "–": " ", "—": " "})  # noqa: RUF001 - the signs that texts have
+"""Ways to write the same words: "twenty-one" and "twenty one"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,9 @@ class Shown:
     segment: int
     text: str
     at_ms: float
-    """From the moment the first speech sample of the clip was sent until the text was here."""
+    """From the moment a microphone had the first speech sample of the clip until the text was here."""
     lag_ms: float
-    """The same from the moment the end of the audio it covers was sent."""
+    """The same from the moment it had the end of the audio that the text covers."""
     is_final: bool
 
 
@@ -58,8 +60,8 @@ def partial_lags_ms(shown: Sequence[Shown]) -> list[float]:
 
 
 def revised(shown: Sequence[Shown], language: str = "en") -> Revised:
-    """Each text of a segment against the next one, by a shortest alignment: a word that only moved was not changed. Case and punctuation
-    make no other word. A segment whose final never came counts only as far as it was shown."""
+    """Each text of a segment against the next one, by a shortest alignment: a word that only moved was not changed. Case, punctuation
+    and hyphens make no other word. A segment whose final never came counts only as far as it was shown."""
     changed = final_words = 0
     for texts in _segments(shown):
         spoken = [words(text.text, language) for text in texts]
@@ -69,9 +71,10 @@ def revised(shown: Sequence[Shown], language: str = "en") -> Revised:
 
 
 def words(text: str, language: str = "en") -> list[str]:
-    """What a reader sees as words, without case and punctuation; characters for languages written without spaces."""
-    units = text if is_spaceless(language) else text.split()
-    return [word for unit in units if (word := _NOT_OF_A_WORD.sub("", unit).casefold())]
+    """What a reader sees as words, without case and punctuation, divided at hyphens; characters for languages written without spaces."""
+    plain = text.translate(_ALIKE)
+    units = plain if is_spaceless(language) else plain.split()
+    return [word for unit in units if (word := _NOT_OF_A_WORD.sub("", unit).strip("'").casefold())]
 
 
 def _gone(before: Sequence[str], after: Sequence[str]) -> int:

@@ -8,9 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from asr_server.errors import WrongCall
+from bench import values
 from bench.growth import Sample
 from bench.quantiles import Quantiles
 from eval.wer import ErrorCounts
+
+MACHINE = ("cpu", "cores", "flags")
+"""What is the machine of a result's `machine`; the rest are versions."""
+YARDSTICK = ("ctranslate2", "faster_whisper")
+"""Libraries that the baseline's speed hangs on: where one differs, it does not tell how fast the machine was."""
+LATENCY_SETUP = ("manifest_sha256", "interim_results", "warm_up_clips", "own_server", "vad_stop_ms", "budget_ms", "model_alone")
+CAPACITY_SETUP = ("manifest_sha256", "clips", "max_duration_s", "interim_results", "own_server", "vad_stop_ms", "budget_ms")
+"""Of how it was measured, what comparing looks at."""
+TIMES = ("ttfs_ms", "response_ms", "floor_ms", "baseline_ms")
+COUNTS = ("late", "degraded", "lost", "early", "refused")
+TROUBLES = ("late", "refused", "lost", "failed")
+"""What never should happen at any number of streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,8 @@ class ClipTimes:
     baseline_ms: float | None
     """None when it was not measured."""
     counts: ErrorCounts
-    lost_words: int
-    """Reference words that were right with full context, and were not in the stream."""
+    lost: ErrorCounts
+    """Deletions only: reference words that were right with full context, and were not in the stream."""
     error: str
     finals: tuple[FinalTimes, ...]
 
@@ -68,13 +81,22 @@ class LatencyResult:
 
     name: str
     clips: Mapping[str, ClipTimes]
-    """By id, in the order in which they were spoken."""
+    """By id, in the order in which they ended."""
+    streams: int
+    invalid_because: tuple[str, ...]
+    """Empty for a run that is valid."""
+    times_ms: Mapping[str, Quantiles]
+    """Of TIMES."""
+    counts: Mapping[str, int]
+    """Of COUNTS."""
+    text_rules: str
+    planned_ms: Mapping[str, float]
+    """The parts of a time to final text that have a plan: VAD stop and the slices."""
+    setup: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    system: Mapping[str, Any]
     fields: Mapping[str, Any]
     """All of the JSON."""
-
-    @property
-    def streams(self) -> int:
-        return int(self.fields["streams"])
 
     @property
     def finals(self) -> tuple[FinalTimes, ...]:
@@ -85,11 +107,6 @@ class LatencyResult:
         ordered = sorted((clip for clip in self.clips.values() if clip.ttfs_ms is not None), key=lambda clip: clip.ttfs_ms or 0.0)
         return ordered[max(ceil(share * len(ordered)) - 1, 0)] if ordered else None
 
-    @property
-    def invalid_because(self) -> tuple[str, ...]:
-        """Empty for a run that is valid."""
-        return tuple(map(str, self.fields["invalid_because"]))
-
 
 @dataclass(frozen=True, slots=True)
 class CapacityPoint:
@@ -99,15 +116,15 @@ class CapacityPoint:
     passed: bool
     valid: bool
     ttfs_ms: Quantiles
+    at_percentile_ms: float | None
+    """What the promise is held against: the percentile of all repeats together; None when it was not measured or is not told."""
     failed_because: tuple[str, ...]
+    invalid_because: tuple[str, ...]
     repeats_passed: tuple[bool, ...]
+    troubles: Mapping[str, int]
+    """How often each of TROUBLES happened."""
     fields: Mapping[str, Any]
     """All of the point's JSON."""
-
-    @property
-    def troubles(self) -> Mapping[str, int]:
-        """How often something happened that never should."""
-        return {name: int(self.fields[name]) for name in ("late", "refused", "lost", "failed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +137,22 @@ class CapacityResult:
     percentile: float
     curve: tuple[CapacityPoint, ...]
     """By number of streams."""
+    requests_per_s: float | None
+    """Of whole files, one call each; None when that was not measured."""
+    setup: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    system: Mapping[str, Any]
     fields: Mapping[str, Any]
+
+    @property
+    def shown_share(self) -> str:
+        """The percentile that is shown: the promised one, p95 where a point does not tell that one."""
+        told = all(point.at_percentile_ms is not None for point in self.curve if point.ttfs_ms["p95"] is not None)
+        return f"p{self.percentile:g}" if told else "p95"
+
+    def shown_ms(self, point: CapacityPoint) -> float | None:
+        """The time of that percentile; None where nothing was measured."""
+        return point.ttfs_ms["p95"] if self.shown_share == "p95" else point.at_percentile_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +175,7 @@ def read_result(path: Path) -> Result:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCall(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise WrongCall(f"{path} is not JSON: wanted a result of `python -m bench ... --json`") from None
     return result_of(fields, str(path))
 
@@ -156,74 +188,101 @@ def result_of(fields: Any, name: str) -> Result:  # noqa: ANN401 - JSON, whose s
         if "samples" in fields:
             return _soak(fields, name)
         return _latency(fields, name)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise WrongCall(f"{name} is not a result of this version's `python -m bench`: {type(error).__name__}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise WrongCall(f"{name} is not a result of this version's `python -m bench`: {error}") from None
 
 
 def _latency(fields: Mapping[str, Any], name: str) -> LatencyResult:
-    clips = [_clip(row) for row in fields["runs"]]
-    return LatencyResult(name, {clip.id: clip for clip in clips}, fields)
-
-
-def _clip(row: Mapping[str, Any]) -> ClipTimes:
-    return ClipTimes(
-        id=str(row["id"]),
-        reference=str(row["ref"]),
-        hypothesis=str(row["hyp"]),
-        speech_end_s=float(row["speech_end_s"]),
-        ttfs_ms=_number(row["ttfs_ms"]),
-        first_partial_ms=_number(row["first_partial_ms"]),
-        baseline_ms=_number(row["baseline_ms"]),
-        counts=ErrorCounts(row["S"], row["D"], row["I"], row["words"]),
-        lost_words=len(row["lost_words"]),
-        error=str(row["error"]),
-        finals=tuple(_final(final) for final in row["finals"]),
+    clips = [_clip(row) for row in values.rows(fields, "runs")]
+    setup = values.group(fields, "setup", LATENCY_SETUP)
+    return LatencyResult(
+        name=name,
+        clips={clip.id: clip for clip in clips},
+        streams=values.count(fields, "streams"),
+        invalid_because=values.texts(fields, "invalid_because"),
+        times_ms={one: values.times(fields, one) for one in TIMES},
+        counts={one: values.count(fields, one) for one in COUNTS},
+        text_rules=values.text(fields, "text_rules"),
+        planned_ms={"vad_stop": values.number(setup, "vad_stop_ms"), **values.numbers(setup, "budget_ms")},
+        setup=setup,
+        machine=values.group(fields, "machine", (*MACHINE, *YARDSTICK)),
+        system=values.group(fields, "system"),
+        fields=fields,
     )
 
 
-def _final(row: Mapping[str, Any]) -> FinalTimes:
-    ledger = row["ledger"]
+def _clip(row: object) -> ClipTimes:
+    counts = ErrorCounts(*(values.count(row, name) for name in ("S", "D", "I", "words")))
+    return ClipTimes(
+        id=values.text(row, "id"),
+        reference=values.text(row, "ref"),
+        hypothesis=values.text(row, "hyp"),
+        speech_end_s=values.number(row, "speech_end_s"),
+        ttfs_ms=values.measured(row, "ttfs_ms"),
+        first_partial_ms=values.measured(row, "first_partial_ms"),
+        baseline_ms=values.measured(row, "baseline_ms", least=0.0),
+        counts=counts,
+        lost=ErrorCounts(deletions=len(values.rows(row, "lost_words")), words=counts.words),
+        error=values.text(row, "error"),
+        finals=tuple(_final(final) for final in values.rows(row, "finals")),
+    )
+
+
+def _final(row: object) -> FinalTimes:
+    ledger = values.group(row, "ledger")
+    slices = {values.text(part, "name"): part for part in values.rows(ledger, "slices")}
     return FinalTimes(
-        start_s=float(row["start_s"]),
-        held_after_ms=float(row["held_after_ms"]),
-        floor_ms=_number(row["floor_ms"]),
-        budget_ms=float(ledger["budget_ms"]),
-        response_ms=float(ledger["response_ms"]),
-        endpoint_wait_ms=float(ledger["endpoint_wait_ms"]),
-        spent_ms={str(part["name"]): float(part["spent_ms"]) for part in ledger["slices"]},
-        planned_ms={str(part["name"]): float(part["planned_ms"]) for part in ledger["slices"]},
-        late=bool(ledger["late"]),
-        degraded=bool(ledger["degraded"]),
+        start_s=values.number(row, "start_s"),
+        held_after_ms=values.number(row, "held_after_ms"),
+        floor_ms=values.measured(row, "floor_ms"),
+        budget_ms=values.number(ledger, "budget_ms"),
+        response_ms=values.number(ledger, "response_ms"),
+        endpoint_wait_ms=values.number(ledger, "endpoint_wait_ms"),
+        spent_ms={name: values.number(part, "spent_ms") for name, part in slices.items()},
+        planned_ms={name: values.number(part, "planned_ms") for name, part in slices.items()},
+        late=values.flag(ledger, "late"),
+        degraded=bool(values.rows(ledger, "degraded")),
     )
 
 
 def _capacity(fields: Mapping[str, Any], name: str) -> CapacityResult:
-    curve = [
-        CapacityPoint(
-            streams=int(point["streams"]),
-            passed=bool(point["passed"]),
-            valid=bool(point["valid"]),
-            ttfs_ms=dict(point["ttfs_ms"]),
-            failed_because=tuple(map(str, point["failed_because"])),
-            repeats_passed=tuple(bool(repeat["passed"]) for repeat in point["repeats"]),
-            fields=point,
-        )
-        for point in fields["curve"]
-    ]
-    slo = fields["slo"]
-    by_streams = tuple(sorted(curve, key=lambda point: point.streams))
-    return CapacityResult(name, int(fields["max_streams"]), float(slo["ttfs_ms"]), float(slo["percentile"]), by_streams, fields)
+    slo = values.group(fields, "slo")
+    percentile = values.number(slo, "percentile")
+    curve = [_point(point, percentile) for point in values.rows(fields, "curve")]
+    unary = values.value(fields, "unary")
+    return CapacityResult(
+        name=name,
+        max_streams=values.count(fields, "max_streams"),
+        slo_ms=values.number(slo, "ttfs_ms"),
+        percentile=percentile,
+        curve=tuple(sorted(curve, key=lambda point: point.streams)),
+        requests_per_s=None if unary is None else values.number(unary, "requests_per_s", least=0.0),
+        setup=values.group(fields, "setup", CAPACITY_SETUP),
+        machine=values.group(fields, "machine", MACHINE),
+        system=values.group(fields, "system"),
+        fields=fields,
+    )
+
+
+def _point(point: Mapping[str, Any], percentile: float) -> CapacityPoint:
+    ttfs_ms, of_repeats = values.times(point, "ttfs_ms"), values.value(point, "at_percentile_ms")
+    at_percentile_ms = ttfs_ms.get(f"p{percentile:g}")
+    if of_repeats is not None and "pooled" in of_repeats:
+        at_percentile_ms = values.measured(of_repeats, "pooled")
+    return CapacityPoint(
+        streams=values.count(point, "streams"),
+        passed=values.flag(point, "passed"),
+        valid=values.flag(point, "valid"),
+        ttfs_ms=ttfs_ms,
+        at_percentile_ms=at_percentile_ms,
+        failed_because=values.texts(point, "failed_because"),
+        invalid_because=values.texts(point, "invalid_because"),
+        repeats_passed=tuple(values.flag(repeat, "passed") for repeat in values.rows(point, "repeats")),
+        troubles={one: values.count(point, one) for one in TROUBLES},
+        fields=point,
+    )
 
 
 def _soak(fields: Mapping[str, Any], name: str) -> SoakResult:
-    samples = tuple(Sample(**one) for one in fields["samples"])
-    return SoakResult(name, bool(fields["passed"]), tuple(map(str, fields["failed_because"])), samples, fields)
-
-
-def _number(value: object) -> float | None:
-    """JSON's null is nothing measured. Raises TypeError for anything but a number."""
-    if value is None:
-        return None
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
+    samples = tuple(Sample(**one) for one in values.rows(fields, "samples"))
+    return SoakResult(name, values.flag(fields, "passed"), values.texts(fields, "failed_because"), samples, fields)

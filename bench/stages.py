@@ -16,9 +16,9 @@ class Time:
     """Of one clip in one stage."""
 
     waited_ms: float
-    """Silence that was waited for: the same on any machine."""
+    """Silence that was waited for, and how wrong the server was about where speech ends: the same on any machine."""
     worked_ms: float
-    """The rest: longer on a machine that is slower at the moment."""
+    """Longer on a machine that is slower at the moment."""
 
     @property
     def ms(self) -> float:
@@ -31,13 +31,16 @@ class Time:
 
 def ttfs(clip: ClipTimes) -> Time | None:
     final = clip.deciding
-    return None if final is None or clip.ttfs_ms is None else Time(final.endpoint_wait_ms, clip.ttfs_ms - final.endpoint_wait_ms)
+    return None if final is None or clip.ttfs_ms is None else Time(clip.ttfs_ms - final.response_ms, final.response_ms)
 
 
 def outside(clip: ClipTimes) -> Time | None:
-    """What the ledger does not know of: the network, the client, and how wrong the server was about the end of speech."""
+    """What the ledger does not know of: the network, the client, and how wrong the server was about the end of speech.
+
+    Mostly the last, which no machine makes longer or, where it is below 0, shorter.
+    """
     final = clip.deciding
-    return None if final is None or clip.ttfs_ms is None else Time(0.0, clip.ttfs_ms - final.endpoint_wait_ms - final.response_ms)
+    return None if final is None or clip.ttfs_ms is None else Time(clip.ttfs_ms - final.endpoint_wait_ms - final.response_ms, 0.0)
 
 
 def first_partial(clip: ClipTimes) -> Time | None:

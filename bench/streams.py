@@ -1,25 +1,28 @@
 """Clips spoken to a server at the pace of speech, several at a time, and what came back when."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
-from asr_server.api.clip import SentTimes
 from asr_server.api.options import StreamOptions
 from asr_server.api.results import Heard, LedgerView, Result
 from asr_server.errors import AsrError, ServerBusy
 from bench.pace import Lag, Microphone
-from bench.partials import Shown
+from bench.partials import Shown, first_text_ms
 from bench.speech_end import SpeechEnd
 from eval.manifest import Clip
 
 STAGGER_S = 0.37
 """Between the starts of streams, so that their chunks and pauses do not fall together."""
+
+EARLY_MS = 250.0
+"""Before the end of speech: what comes sooner was not made of its last words. `bench.speech_end` errs by less."""
 
 
 class Server(Protocol):
@@ -44,7 +47,7 @@ class FinalSeen:
     start_s: float
     end_s: float
     held_after_ms: float
-    """From the moment the last speech sample of the clip was sent to this final being here; below 0 for earlier segments."""
+    """From the moment a microphone had the last speech sample of the clip to this final being here; below 0 for earlier segments."""
     ledger: LedgerView
 
 
@@ -68,23 +71,54 @@ class Spoken:
 
     @property
     def ttfs_ms(self) -> float | None:
-        """To the last final that began before the speech ended; None when there was none.
+        """To the last final that began before the speech ended; None when there was none, when it was `early`, and when nothing was said.
 
-        Below 0 when that final came before the end of the speech: its last words were not heard.
+        A little below 0 when the end of the speech is known no better than that.
         """
-        of_speech = [final.held_after_ms for final in self.finals if final.start_s < self.part.end.at_s]
-        return max(of_speech, default=None)
+        return None if self.early else self._last_of_speech_ms
+
+    @property
+    def first_text_ms(self) -> float | None:
+        """To the first words shown; None when there were none, and when nothing was said."""
+        return first_text_ms(self.shown) if self.said else None
+
+    @property
+    def said(self) -> bool:
+        """There are words in the clip: whatever is heard in others was made up, and no time tells how quickly."""
+        return bool(self.part.clip.text.strip())
+
+    @property
+    def early(self) -> bool:
+        """The last final came clearly before the end of the speech: its last words were not answered."""
+        last_ms = self._last_of_speech_ms
+        return last_ms is not None and last_ms < -EARLY_MS
 
     @property
     def lost(self) -> bool:
         """Something was said and no final came."""
-        return not self.finals and bool(self.part.clip.text.strip())
+        return self.said and not self.finals
+
+    @property
+    def _last_of_speech_ms(self) -> float | None:
+        of_speech = [final.held_after_ms for final in self.finals if final.start_s < self.part.end.at_s]
+        return max(of_speech, default=None) if self.said else None
 
 
-async def speak(server: Server, part: Part, *, interim_results: bool) -> Spoken:
+async def speak(
+    server: Server,
+    part: Part,
+    *,
+    interim_results: bool,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Spoken:
     """One clip into an open microphone, closed when the server says that the utterance is over. A call that is refused or fails is told
-    in the result, with what came before."""
-    microphone = Microphone(part.audio)
+    in the result, with what came before.
+
+    The clip begins when this is called, not when the server accepts or takes anything, and times count from when its samples were due: a
+    server that is late for the audio is late for the text. `now`: the clock by which the server's texts are stamped.
+    """
+    microphone = Microphone(part.audio, now=now, sleep=sleep)
     options = StreamOptions(language_code=part.clip.language, interim_results=interim_results, voice_activity_events=True)
     texts: list[Result] = []
     error, refused = "", False
@@ -97,27 +131,25 @@ async def speak(server: Server, part: Part, *, interim_results: bool) -> Spoken:
                     microphone.close()
     except AsrError as failure:
         error, refused = str(failure), isinstance(failure, ServerBusy)
-    finals = tuple(_seen(text, microphone.sent, part.end) for text in texts if text.is_final)
-    shown = tuple(_shown(text, microphone.sent, part.speech_start_s) for text in texts)
+    finals = tuple(_seen(text, microphone, part.end) for text in texts if text.is_final)
+    shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts)
     return Spoken(part, finals, tuple(microphone.lags), error, refused, shown)
 
 
-def _seen(final: Result, sent: SentTimes, end: SpeechEnd) -> FinalSeen:
+def _seen(final: Result, microphone: Microphone, end: SpeechEnd) -> FinalSeen:
     assert final.ledger is not None, "every final carries a ledger"
-    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, sent, end.at_s), final.ledger)
+    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, microphone, end.at_s), final.ledger)
 
 
-def _shown(text: Result, sent: SentTimes, speech_start_s: float) -> Shown:
+def _shown(text: Result, microphone: Microphone, speech_start_s: float) -> Shown:
     # A position names the chunk with the sample before it: the first sample of speech is the one after.
-    at_ms = _held_after_ms(text, sent, speech_start_s + 0.001)
-    return Shown(text.segment, text.text, at_ms, _held_after_ms(text, sent, text.end_s), text.is_final)
+    at_ms = _held_after_ms(text, microphone, speech_start_s + 0.001)
+    return Shown(text.segment, text.text, at_ms, _held_after_ms(text, microphone, text.end_s), text.is_final)
 
 
-def _held_after_ms(text: Result, sent: SentTimes, position_s: float) -> float:
-    """From the moment the audio up to a position was sent until the text was here."""
-    sent_at_s = sent.sent_at_s(position_s)
-    assert sent_at_s is not None, "a text came before any audio was sent"
-    return (text.received_at_s - sent_at_s) * 1000
+def _held_after_ms(text: Result, microphone: Microphone, position_s: float) -> float:
+    """From the moment a microphone had the audio up to a position until the text was here."""
+    return (text.received_at_s - microphone.due_at_s(position_s)) * 1000
 
 
 async def speak_all(

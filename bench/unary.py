@@ -16,6 +16,7 @@ from bench.load import AFTER_FAILURE_S
 from bench.quantiles import Quantiles, quantiles
 
 MOST_CONCURRENCY = 32
+"""More callers are not tried."""
 BETTER = 1.05
 """More callers must bring so many times the requests a second to be worth it."""
 
@@ -46,6 +47,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnUse:
+    """What this process took meanwhile: near one core, it is the bench that is measured."""
+
+    cpu_percent: float | None
+    longest_loop_stall_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Throughput:
     """Of the calls that ended in the measured time."""
 
@@ -57,6 +66,13 @@ class Throughput:
     latency_ms: Quantiles
     failed: int
     refused: int
+    bench: OwnUse | None = None
+    """From the first call to the last."""
+
+    @property
+    def is_clean(self) -> bool:
+        """No call was refused or failed."""
+        return not self.refused and not self.failed
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -112,20 +128,20 @@ def throughput(calls: Sequence[Answered], *, concurrency: int, seconds: float) -
     )
 
 
-async def climb(measure: Callable[[int], Awaitable[Throughput]], *, first: int, most: int = MOST_CONCURRENCY) -> list[Throughput]:
-    """All that was measured: `first` callers, then twice as many, up to `most`, while that brings more and no call is refused or fails."""
-    tried = [await measure(first)]
-    while (concurrency := tried[-1].concurrency * 2) <= most:
+async def climb(measure: Callable[[int], Awaitable[Throughput]], *, most: int = MOST_CONCURRENCY) -> list[Throughput]:
+    """All that was measured: one caller, then twice as many, up to `most`, while that brings more and no call is refused or fails."""
+    tried = [await measure(1)]
+    while tried[-1].is_clean and (concurrency := tried[-1].concurrency * 2) <= most:
         tried.append(await measure(concurrency))
         before, last = tried[-2:]
-        if last.refused or last.failed or last.requests_per_s < before.requests_per_s * BETTER:
+        if last.requests_per_s < before.requests_per_s * BETTER:
             break
     return tried
 
 
 def best(tried: Sequence[Throughput]) -> Throughput:
     """The most requests a second among those where nothing was refused or failed; among all when there is no such."""
-    clean = [one for one in tried if not one.refused and not one.failed]
+    clean = [one for one in tried if one.is_clean]
     return max(clean or tried, key=lambda one: one.requests_per_s)
 
 

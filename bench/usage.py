@@ -17,8 +17,11 @@ MB = 1_000_000
 class Watched(Protocol):
     """A process that can be looked at: `bench.process.ProcessWatch`."""
 
+    @property
+    def has_ended(self) -> bool: ...
+
     def usage(self) -> Usage | None:
-        """None once the process has ended."""
+        """None where nothing can be seen of it, above all once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ async def half_closed(host: Host, part: Part, _: np.random.Generator) -> Visit:
         async with aclosing(microphone.chunks()) as chunks:
             async for chunk in chunks:
                 yield chunk
-                if microphone.sent.audio_s >= CUT_S:
+                if microphone.sent_s >= CUT_S:
                     return
 
     try:

@@ -1,7 +1,9 @@
 """`python -m bench capacity`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from asr_server.api.client import Client
-from asr_server.machine import usable_cores
+from asr_server.errors import WrongCall
 from asr_server.watch.stall import LoopStallMonitor
-from bench.capacity import Repeat, Setup, Slo, heard_of, load_of, report
+from bench.capacity import FIELDS, Repeat, Setup, Slo, heard_of, load_of, notes_on, report
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
     InterimOption,
@@ -30,15 +32,17 @@ from bench.commands.speaking import (
 )
 from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
+from bench.process import ProcessWatch
 from bench.search import search
 from bench.serving import Serving, serving
 from bench.streams import Part
-from bench.unary import MOST_CONCURRENCY, File, Throughput, climb, closed_loop
+from bench.unary import File, OwnUse, Throughput, climb, closed_loop
 from bench.usage import readings_of, used
 from eval.by_server import server_system
 from eval.commands.hearing import of_manifest
+from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, write_json
-from eval.requirement import Requirement, check, parse_requirement
+from eval.requirement import COMPARISONS, Requirement
 
 
 def capacity_command(
@@ -47,9 +51,7 @@ def capacity_command(
     json: JsonOption,
     slo_ms: Annotated[float, typer.Option("--slo-ms", min=1, help="Time to final text that has to be kept.")] = 500.0,
     percentile: Annotated[int, typer.Option(min=50, max=99, help="Of so many clips in a hundred.")] = 95,
-    require: Annotated[
-        list[str] | None, typer.Option(help="Exit code 1 unless so many streams are served, or e.g. unary.requests_per_s>2.")
-    ] = None,
+    require: Annotated[list[str] | None, require_option("'max_streams>=8', for short 8, or 'unary.requests_per_s>2'")] = None,
     max_streams: Annotated[int, typer.Option("--max-streams", min=1, help="More are not tried.")] = 64,
     seconds: Annotated[float, typer.Option(min=1, help="Measured at each count, after the warm-up; longer when clips are too few.")] = 30.0,
     repeats: Annotated[int, typer.Option(min=1, help="Measurements that vote on each count, at most.")] = 3,
@@ -61,19 +63,25 @@ def capacity_command(
     no_unary: Annotated[bool, typer.Option("--no-unary", help="Do not measure whole files in one call too.")] = False,
     html: HtmlOption = None,
 ) -> int:
-    """The most streams that are served in time, and whole files a second."""
-    check_writable(json)
-    check_page(html)
+    """The most streams that are served in time, and whole files a second.
+
+    Exit code 1 when a --require is not met, or the bench was too slow to tell how many streams the server carries.
+    """
+    check_writable(json, inputs=[manifest])
+    check_page(html, inputs=[manifest, json])
     check_server_pid(server, server_pid)
-    required = requirements(require or [])
+    requirements = requirements_of([as_requirement(text) for text in require or ()], FIELDS)
+    check_within(requirements, max_streams)
     clips = spoken_clips(manifest, max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest)
+    measured_on, data = machine(), of_manifest(manifest, json)
     parts = ready(clips)
     slo = Slo(slo_ms, percentile)
 
-    async def measure() -> dict[str, object]:
+    async def measure() -> dict[str, Any]:
         async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
             info = await client.server_info()
+            for note in notes_on(slo, info.endpointing_ms["vad_stop_ms"]):
+                say(note)
 
             async def repeat(streams: int, number: int, counts_left: int) -> Repeat:
                 load = load_of(streams, number, seconds=seconds, slo=slo, interim_results=interim)
@@ -104,27 +112,40 @@ def capacity_command(
     write_json(json, result)
     write_page(html, result)
     _show(result)
-    unmet = check(required, result)
-    for one in unmet:
-        say(str(one))
-    return FAILED if unmet else GOOD
+    for reason in result["invalid_because"]:
+        say(f"not valid: {reason}")
+    return closing_with(requirements, result, GOOD if is_told(result, requirements) else FAILED)
 
 
-def requirements(given: Sequence[str]) -> list[Requirement]:
-    """A bare number is of streams. Raises WrongCall."""
-    return [parse_requirement(f"max_streams>={text}" if text.strip().isdigit() else text) for text in given]
+def as_requirement(given: str) -> str:
+    """A bare number is of streams."""
+    return f"max_streams>={given}" if given.strip().isdigit() else given
+
+
+def check_within(requirements: Iterable[Requirement], most_streams: int) -> None:
+    """Raises WrongCall for one that no count up to `most_streams` meets."""
+    for one in requirements:
+        if one.path == ("max_streams",) and not any(COMPARISONS[one.comparison](count, one.bound) for count in range(most_streams + 1)):
+            raise WrongCall(f"--require {str(one)!r}: cannot be met with at most {_streams(most_streams)} (--max-streams)")
+
+
+def is_told(result: Mapping[str, Any], requirements: Iterable[Requirement]) -> bool:
+    """The run has answered what was asked: the most streams; or, where the bench was too slow for that, that there are at least as many as
+    are required, provided they were reached."""
+    return bool(result["valid"]) or any(one.path == ("max_streams",) and one.comparison in (">", ">=") for one in requirements)
 
 
 async def _repeat(client: Client, served: Serving, parts: Sequence[Part], load: Load, slo: Slo) -> Repeat:
     turns: list[Turn] = []
-    async with readings_of(served.process) as readings, LoopStallMonitor() as stalls:
+    async with readings_of(served.process) as of_server, readings_of(ProcessWatch(os.getpid())) as of_bench, LoopStallMonitor() as stalls:
         span = await steady_load(client, parts, load, ended=turns.append)
     return Repeat(
         slo,
         heard_of(turns),
         span,
-        server=used(readings, from_s=span.begun_s),
-        own_lags_ms=tuple(lag.own_ms for turn in turns for lag in turn.spoken.lags),
+        server=used(of_server, from_s=span.begun_s),
+        bench=used(of_bench, from_s=span.begun_s),
+        lags=tuple(lag for turn in turns for lag in turn.spoken.lags),
         own_stall_ms=stalls.longest_ms,
     )
 
@@ -133,18 +154,27 @@ async def _unary(client: Client, parts: Sequence[Part], seconds: float) -> list[
     files = [File(part.clip.audio.read_bytes(), part.audio.duration_s, part.clip.language) for part in parts]
 
     async def measure(concurrency: int) -> Throughput:
-        async with clock(f"whole files, {concurrency} at a time", seconds):
+        async with (
+            clock(f"whole files, {concurrency} at a time", seconds),
+            readings_of(ProcessWatch(os.getpid())) as of_bench,
+            LoopStallMonitor() as stalls,
+        ):
             found = await closed_loop(client, files, concurrency=concurrency, seconds=seconds)
+        own = used(of_bench)
         say(f"whole files, {concurrency} at a time: {found.requests_per_s:.2f} a second, {found.refused} refused, {found.failed} failed")
-        return found
+        return replace(found, bench=OwnUse(None if own is None else own.cpu_percent, round(stalls.longest_ms, 1)))
 
-    return await climb(measure, first=min(usable_cores(), MOST_CONCURRENCY))
+    return await climb(measure)
 
 
 def _line(repeat: Repeat) -> str:
     reached = "-" if repeat.ttfs_ms is None else f"{repeat.ttfs_ms:.0f} ms"
     why = "; ".join(repeat.invalid_because if repeat.vote == "invalid" else repeat.failed_because)
     return f"{repeat.vote}, p{repeat.slo.percentile} {reached} of {repeat.heard.clips} clips{f' ({why})' if why else ''}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} %"
 
 
 def _streams(count: int) -> str:
@@ -158,7 +188,7 @@ def _show(result: Mapping[str, Any]) -> None:
         verdict = "passed" if point["passed"] else "failed" if point["valid"] else "INVALID"
         votes = f"{sum(repeat['passed'] for repeat in point['repeats'])}/{len(point['repeats'])}"
         times = ("-" if point["ttfs_ms"][name] is None else f"{point['ttfs_ms'][name]:.0f}" for name in ("p50", "p95", "p99"))
-        trouble = ", ".join(f"{point[name]} {name}" for name in ("late", "refused", "lost", "failed") if point[name])
+        trouble = ", ".join(f"{point[name]} {name}" for name in ("late", "refused", "lost", "early", "failed") if point[name])
         cpu = "-" if point["server"] is None else f"{point['server']['cpu_percent']:.0f}"
         table.add_row(str(point["streams"]), verdict, votes, str(point["clips"]), *times, trouble, cpu)
     console.print(table)
@@ -170,11 +200,13 @@ def _show(result: Mapping[str, Any]) -> None:
         console.print(f"not {above['streams']}: {'; '.join([*above['failed_because'], *above['invalid_because']])}")
         if not above["valid"]:
             console.print("INVALID there: the bench itself was too slow to tell, so the server may serve more than this")
+    for note in result["notes"]:
+        console.print(note)
     if (unary := result["unary"]) is not None:
         console.print(
             f"whole files: {unary['requests_per_s']:.2f} a second ({unary['audio_s_per_s']:.1f} s of audio) at {unary['concurrency']} "
             f"at a time, p50 {unary['latency_ms']['p50']} ms, p95 {unary['latency_ms']['p95']} ms; "
-            f"{unary['refused']} refused, {unary['failed']} failed"
+            f"{unary['refused']} refused, {unary['failed']} failed; the bench used {_percent(unary['bench']['cpu_percent'])} of a core"
         )
     on = result["machine"]
     console.print(f"on {on['cpu']}, {on['cores']} cores, load {on['load_average']} before")

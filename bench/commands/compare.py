@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from asr_server.errors import WrongCall
 from bench.compare import Comparison, FailedGate, compare, ratios
 from bench.compare_capacity import CapacityComparison, compare_capacity
 from bench.result import CapacityPoint, CapacityResult, LatencyResult, read_result
-from bench.slower import Figure, StageDifference, Tolerance
+from bench.slower import MOST_BY_RATIO_MS, Figure, StageDifference, Tolerance
 from eval.console import FAILED, GOOD, check_writable, write_json
 
 
@@ -24,17 +23,18 @@ def compare_command(
     *,
     tolerance_ms: Annotated[float, typer.Option("--tolerance-ms", help="What a stage may be slower by.")] = 30.0,
     tolerance_ratio: Annotated[
-        float, typer.Option("--tolerance-ratio", help="The same as a share of the stage in A; up to twice --tolerance-ms.")
+        float, typer.Option("--tolerance-ratio", help=f"The same as a share of the stage in A, if more; up to {MOST_BY_RATIO_MS:.0f} ms.")
     ] = 0.10,
     json: Annotated[Path | None, typer.Option("--json", help="Where the whole comparison goes.")] = None,
 ) -> int:
     """Is B worse than A? Two results of latency, or two of capacity. Exit code 1 when it is.
 
     A stage fails when it is surely (95 %) slower by more than is tolerated, once A was put on B's machine by the ratio of the baselines.
-    Newly lost or failed clips, clearly more late finals, lost words or word errors, and invalid runs fail too.
+    Newly lost or failed clips, clearly more late finals, lost words or word errors, and invalid runs fail too. Of a capacity, fewer
+    streams and clearly fewer whole files a second do.
     """
     if json is not None:
-        check_writable(json)
+        check_writable(json, inputs=[before, after])
     one, other = read_result(before), read_result(after)
     comparison: Comparison | CapacityComparison
     if isinstance(one, LatencyResult) and isinstance(other, LatencyResult):
@@ -63,37 +63,45 @@ def _show(comparison: Comparison) -> None:
         )
     console = Console(highlight=False)
     console.print(table)
-    one, other = comparison.before.fields, comparison.after.fields
+    one, other = comparison.before, comparison.after
     for name, what in (("floor_ms", "floor, p50"), ("baseline_ms", "baseline, p50")):
-        console.print(f"{what}: {_ms(one[name]['p50'])} ms, then {_ms(other[name]['p50'])}")
+        console.print(f"{what}: {_ms(one.times_ms[name]['p50'])} ms, then {_ms(other.times_ms[name]['p50'])}")
     for name, ratio in ratios(comparison).items():
         console.print(f"{name.replace('_', ' ')}, p50: {_times(ratio['before'])}, then {_times(ratio['after'])}")
     for name in ("late", "degraded", "lost"):
-        console.print(f"{name}: {one[name]}, then {other[name]}")
+        console.print(f"{name}: {one.counts[name]}, then {other.counts[name]}")
     for name, words in (("WER", comparison.wer), ("lost words", comparison.lost_words)):
         if words is not None:
             console.print(f"{name}: {words.before:.2%}, then {words.after:.2%} (p {words.shift.p_value:.3f})")
-    for one_thing in comparison.differences:
-        console.print(escape(f"{one_thing.what}: {one_thing.before or '-'}, then {one_thing.after or '-'}"), soft_wrap=True)
-    for note in comparison.notes:
-        console.print(f"note: {escape(note)}", soft_wrap=True)
+    _show_differences(comparison)
 
 
 def _show_capacity(comparison: CapacityComparison) -> None:
-    table = Table(
-        *(Column(name, justify="right") for name in ("streams", "A p95 ms", "B p95 ms", "A late", "B late")), "A", "B", box=SIMPLE_HEAD
-    )
+    results = (comparison.before, comparison.after)
+    figures = ("streams", *(f"{which} {result.shown_share} ms" for which, result in zip("AB", results, strict=True)), "A late", "B late")
+    table = Table(*(Column(name, justify="right") for name in figures), "A", "B", box=SIMPLE_HEAD)
     for streams, one, other in comparison.points:
         points = (one, other)
         table.add_row(
             str(streams),
-            *("" if point is None else _ms(point.ttfs_ms["p95"]) for point in points),
+            *("" if point is None else _ms(result.shown_ms(point)) for result, point in zip(results, points, strict=True)),
             *("" if point is None else str(point.troubles["late"]) for point in points),
             *map(_outcome, points),
         )
     console = Console(highlight=False)
     console.print(table)
     console.print(f"most streams: {comparison.before.max_streams}, then {comparison.after.max_streams}")
+    requests = ("-" if result.requests_per_s is None else f"{result.requests_per_s:.2f}" for result in results)
+    console.print(f"whole files a second: {', then '.join(requests)}")
+    _show_differences(comparison)
+
+
+def _show_differences(comparison: Comparison | CapacityComparison) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for one in comparison.differences:
+        console.print(f"{one.what}: {one.before or '-'}, then {one.after or '-'}")
+    for note in comparison.notes:
+        console.print(f"note: {note}")
 
 
 def _closing(gates: Sequence[FailedGate]) -> int:

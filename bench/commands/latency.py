@@ -13,7 +13,6 @@ from asr_server.api.results import ServerInfo
 from asr_server.engine.weights import resolve
 from asr_server.machine import usable_cores
 from asr_server.watch.stall import LoopStallMonitor
-from audio_norm import load_definition
 from bench.alone import Alone, hear_whole, measure_baseline, measure_floor
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
@@ -26,26 +25,23 @@ from bench.commands.speaking import (
     check_server_pid,
     client_of,
     ready,
-    say,
 )
-from bench.latency import Measured, Setup, Surroundings, is_good, report, select, warm_up
+from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, report, select, warm_up
 from bench.latency_table import lines, times
 from bench.machine import machine
 from bench.process import ProcessWatch
 from bench.serving import serving
 from bench.streams import Part, Spoken, speak_all
+from bench.twin import MODEL, Twin, twin_of
 from bench.usage import readings_of, used
 from eval.by_engine import Defined, EngineRecogniser
 from eval.by_faster_whisper import FasterWhisper
 from eval.by_server import server_system
 from eval.commands.hearing import of_manifest
+from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
 from eval.manifest import read_manifest
 from eval.opening import load_engine
-from eval.requirement import check, parse_requirement
-
-DEFINITION = "v1"
-"""Data definition of floor and full context: the server's default."""
 
 
 def latency_command(
@@ -58,28 +54,32 @@ def latency_command(
     warm_up_clips: Annotated[int, typer.Option("--warm-up", min=0, help="Clips spoken before, in no figure.")] = 2,
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
-    model: Annotated[str, typer.Option(help="Name or directory: of the server that is started and of all that is measured here.")] = "base",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or directory, of the server that is started (base) and of all measured here; else the --server's own."),
+    ] = None,
     interim: InterimOption = False,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave plain faster-whisper out: quicker.")] = False,
-    require: Annotated[list[str] | None, typer.Option(help="PATH OPERATOR NUMBER on the result, e.g. ttfs_ms.p95<500; repeatable.")] = None,
+    require: Annotated[list[str] | None, require_option("'ttfs_ms.p95<500'")] = None,
     html: HtmlOption = None,
 ) -> int:
     """Time to final text, with each slice of the budget.
 
-    Exit code 1 when clips were lost or failed, when the run is not valid, or when a --require is not met.
+    Exit code 1 when clips were lost, answered early or failed, when the run is not valid, or when a --require is not met.
     """
-    check_writable(json)
-    check_page(html)
-    requirements = [parse_requirement(text) for text in require or ()]
+    check_writable(json, inputs=[manifest])
+    check_page(html, inputs=[manifest, json])
+    requirements = requirements_of(require, FIELDS)
     check_server_pid(server, server_pid)
     known = read_manifest(manifest)
     clips = select(known, streams=streams, limit=limit, max_duration_s=max_duration_s)
     before = warm_up(known, clips, count=warm_up_clips, max_duration_s=max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest)
+    measured_on, data = machine(), of_manifest(manifest, json)
     wish = _Wish(ready(clips), ready(before), streams, interim_results=interim)
-    visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model))
-    results = _alone(visit.results, model, baseline=not no_baseline)
+    visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model or MODEL))
     info = visit.info
+    twin = twin_of(info, model)
+    results = _alone(visit.results, twin, baseline=not no_baseline)
     setup = Setup(
         manifest=str(data["manifest"]),
         manifest_sha256=str(data["sha256"]),
@@ -90,20 +90,20 @@ def latency_command(
         own_server=server is None,
         vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
         budget_ms={part.name: part.planned_ms for part in info.budget},
-        model_alone=model,
+        model_alone=twin.model,
+        definition_alone=f"{twin.definition.version} {twin.definition.digest}",
         baseline=not no_baseline,
     )
-    result = report(results, surroundings=visit.surroundings, setup=setup, system=server_system(info), machine=measured_on)
+    result = report(
+        results, surroundings=visit.surroundings, setup=setup, system=server_system(info), machine=measured_on, notes=twin.notes
+    )
     write_json(json, result)
     write_page(html, result)
     console = Console(highlight=False)
     console.print(times(result))
     for line in lines(result):
         console.print(line, markup=False, soft_wrap=True)
-    unmet = check(requirements, result)
-    for one in unmet:
-        say(str(one))
-    return GOOD if is_good(result) and not unmet else FAILED
+    return closing_with(requirements, result, GOOD if is_good(result) else FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +143,16 @@ async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, mod
     return _Visit(results, info, surroundings)
 
 
-def _alone(results: Sequence[Spoken], model: str, *, baseline: bool) -> list[Measured]:
+def _alone(results: Sequence[Spoken], twin: Twin, *, baseline: bool) -> list[Measured]:
     """In this order: what is timed comes before anything whose threads might still spin."""
-    definition = load_definition(DEFINITION)
     with progress("floor", len(results)) as measured:
-        floor_ms = measure_floor(results, load_engine(model, workers=1), definition, measured)
+        floor_ms = measure_floor(results, load_engine(twin.model, workers=1), twin.definition, measured)
     baseline_ms: Sequence[float | None] = [None] * len(results)
     if baseline:
         with progress("baseline", len(results)) as measured:
-            baseline_ms = measure_baseline(results, FasterWhisper(resolve(model), threads=usable_cores()), measured)
+            baseline_ms = measure_baseline(results, FasterWhisper(resolve(twin.model), threads=usable_cores()), measured)
     jobs = usable_cores()
-    whole = EngineRecogniser(load_engine(model, workers=jobs, full_context=True), Defined(definition))
+    whole = EngineRecogniser(load_engine(twin.model, workers=jobs, full_context=True), Defined(twin.definition))
     with progress("full context", len(results)) as heard:
         texts = asyncio.run(hear_whole([spoken.part.clip for spoken in results], whole, jobs=jobs, heard=heard))
     each = zip(results, floor_ms, baseline_ms, texts, strict=True)

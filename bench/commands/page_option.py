@@ -1,6 +1,6 @@
 """`--html`, the same for every command that measures: the result as a page, beside its JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +12,10 @@ from eval.console import check_writable, write_text
 HtmlOption = Annotated[Path | None, typer.Option("--html", help="Where the result goes as a page; `report` makes one of several results.")]
 
 
-def check_page(html: Path | None) -> None:
-    """Before anything is measured. Raises WrongCall where no page can be written."""
+def check_page(html: Path | None, *, inputs: Iterable[Path] = ()) -> None:
+    """Before anything is measured. Raises WrongCall where no page can be written. `inputs`: the other files of the same command."""
     if html is not None:
-        check_writable(html, "--html")
+        check_writable(html, "--html", inputs=inputs)
 
 
 def write_page(html: Path | None, result: Mapping[str, Any]) -> None:

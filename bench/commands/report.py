@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from asr_server.errors import WrongCall
 from bench.charts import png_of
 from bench.page import charts_of, page
 from bench.result import read_result
@@ -21,11 +20,9 @@ def report_command(
     png: Annotated[Path | None, typer.Option(help="Where its charts go as one picture.")] = None,
 ) -> int:
     """Results as one HTML page that can be opened anywhere and mailed; several side by side, such as latency with 1, 2, 4 and 8 streams."""
-    targets = {"--html": html, **({"--png": png} if png is not None else {})}
-    for option, target in targets.items():
-        check_writable(target, option)
-        if target.resolve() in {path.resolve() for path in results}:
-            raise WrongCall(f"{option} {target} is one of the results itself")
+    check_writable(html, "--html", inputs=results)
+    if png is not None:
+        check_writable(png, "--png", inputs=[*results, html])
     found = [read_result(path) for path in results]
     text = page(found)
     write_text(html, text)

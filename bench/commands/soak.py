@@ -1,6 +1,7 @@
 """`python -m bench soak`."""
 
 import asyncio
+import os
 import time
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from asr_server.errors import SpeechError
+from asr_server.watch.stall import LoopStallMonitor
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
     InterimOption,
@@ -26,15 +27,17 @@ from bench.commands.speaking import (
     say,
     spoken_clips,
 )
-from bench.load import Load, expected_s, steady_load
+from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
+from bench.process import ProcessWatch
 from bench.serving import serving
-from bench.soak import Setup, Tally, interval_s, judge, report, sessions_left, take_samples, visit_interval_s
+from bench.soak import FIELDS, Setup, Tally, answered, interval_s, judge, report, sessions_left, take_samples, visit_interval_s
+from bench.usage import readings_of, used
 from bench.visitors import visit
 from eval.by_server import server_system
 from eval.commands.hearing import of_manifest
+from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, write_json
-from eval.requirement import check, parse_requirement
 
 
 def soak_command(
@@ -43,7 +46,7 @@ def soak_command(
     json: JsonOption,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long, after the warm-up.")],
     streams: Annotated[int, typer.Option(min=1, help="Spoken at a time, beside the callers that misbehave.")] = 2,
-    require: Annotated[list[str] | None, typer.Option(help="Exit code 1 unless the result has it, e.g. ttfs_ms.p95<500.")] = None,
+    require: Annotated[list[str] | None, require_option("'ttfs_ms.p95<500'")] = None,
     max_duration_s: MaxDurationOption = 8.0,
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
@@ -52,12 +55,12 @@ def soak_command(
     html: HtmlOption = None,
 ) -> int:
     """A long load with callers that misbehave: exit code 1 when the server grows, slows down or fails them."""
-    check_writable(json)
-    check_page(html)
+    check_writable(json, inputs=[manifest])
+    check_page(html, inputs=[manifest, json])
     check_server_pid(server, server_pid)
-    required = [parse_requirement(text) for text in require or []]
+    requirements = requirements_of(require, FIELDS)
     clips = spoken_clips(manifest, max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest)
+    measured_on, data = machine(), of_manifest(manifest, json)
     parts = ready(clips)
     run_s = minutes * 60
     load = Load(streams, run_s, interim_results=interim)
@@ -68,25 +71,37 @@ def soak_command(
                 say("the server's process is not known: only sessions and times are watched; name it with --server-pid")
 
             async def sessions() -> int | None:
-                try:
-                    return (await client.server_info()).active_sessions
-                except SpeechError:
-                    return None
+                told = await answered(client.server_info())
+                return None if told is None else told.active_sessions
 
             info = await client.server_info()
             tally = Tally(run_from_s=time.monotonic())
-            async with clock(f"soaking, {minutes:g} minutes", expected_s(load, parts)):
+            every_s = interval_s(run_s)
+
+            def ended(turn: Turn) -> None:
+                tally.spoken(turn, stalls.longest_ms)
+                stalls.reset()
+
+            async with (
+                clock(f"soaking, {minutes:g} minutes", expected_s(load, parts)),
+                readings_of(ProcessWatch(os.getpid()), interval_s=every_s) as of_bench,
+                LoopStallMonitor() as stalls,
+            ):
                 await first_to_end(
-                    steady_load(client, parts, load, ended=tally.spoken),
-                    take_samples(served.process, sessions, tally, every_s=interval_s(run_s)),
+                    steady_load(client, parts, load, ended=ended),
+                    take_samples(served.process, sessions, tally, every_s=every_s),
                     visit(client, parts, every_s=visit_interval_s(run_s), seed=load.seed, visited=tally.visited),
                 )
             soaked_s = time.monotonic() - tally.run_from_s
-            verdict = judge(tally, run_s=soaked_s, sessions_left=await sessions_left(sessions, info.active_sessions))
-            try:
-                stall_ms = (await client.server_info()).longest_loop_stall_ms
-            except SpeechError:
-                stall_ms = None
+            own = used(of_bench)
+            verdict = judge(
+                tally,
+                run_s=soaked_s,
+                sessions_left=await sessions_left(sessions, info.active_sessions),
+                own_cpu_percent=None if own is None else own.cpu_percent,
+            )
+            last = await answered(client.server_info())
+            stall_ms = None if last is None else last.longest_loop_stall_ms
         setup = Setup(
             manifest=str(data["manifest"]),
             manifest_sha256=str(data["sha256"]),
@@ -97,7 +112,7 @@ def soak_command(
             interim_results=interim,
             own_server=served.is_own,
             process_known=served.process is not None,
-            sample_every_s=interval_s(run_s),
+            sample_every_s=every_s,
             visit_every_s=visit_interval_s(run_s),
             vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
         )
@@ -107,10 +122,7 @@ def soak_command(
     write_json(json, result)
     write_page(html, result)
     _show(result)
-    unmet = check(required, result)
-    for one in unmet:
-        say(str(one))
-    return GOOD if result["passed"] and not unmet else FAILED
+    return closing_with(requirements, result, GOOD if result["passed"] else FAILED)
 
 
 async def first_to_end(*beside: Coroutine[Any, Any, object]) -> None:

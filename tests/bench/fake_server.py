@@ -1,7 +1,7 @@
 """A server that has been told what to answer: each answer when its position in the audio has arrived."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from asr_server.api.client import Control
 from asr_server.api.options import StreamOptions
@@ -23,11 +23,20 @@ def partial(text: str, start_s: float, end_s: float, received_at_s: float = 0.0)
 class FakeServer:
     """Answers with (seconds of audio after which to answer, what); counts calls that are open at a time."""
 
-    def __init__(self, answers: Sequence[tuple[float, Heard]] = (), *, fails: bool = False, refuses: int = 0) -> None:
-        """`refuses`: so many calls before it has room."""
+    def __init__(
+        self,
+        answers: Sequence[tuple[float, Heard]] = (),
+        *,
+        fails: bool = False,
+        refuses: int = 0,
+        works: Callable[[float], object] = lambda heard_s: None,
+    ) -> None:
+        """`refuses`: so many calls before it has room. `works`: called before it takes more audio, with how much of it was heard, to let a
+        clock go on."""
         self._answers = answers
         self._fails = fails
         self._refuses = refuses
+        self._works = works
         self.heard_s: list[float] = []
         self.most_open = 0
         self._open = 0
@@ -42,6 +51,7 @@ class FakeServer:
         self.most_open = max(self.most_open, self._open)
         heard_bytes = 0
         waiting = list(self._answers)
+        self._works(0.0)
         async for chunk in audio:
             assert isinstance(chunk, bytes)
             heard_bytes += len(chunk)
@@ -50,6 +60,7 @@ class FakeServer:
                 yield waiting.pop(0)[1]
             if self._fails:
                 raise CallFailed("INTERNAL", "broken")
+            self._works(round(heard_bytes / (2 * RATE_HZ), 3))
         for _, answer in waiting:
             yield answer
         self.heard_s.append(heard_bytes / (2 * RATE_HZ))

@@ -94,6 +94,7 @@ def latency(clips: Sequence[Said], *, streams: int = 1, **changed: Any) -> dict[
             "open_files": {"before": 30, "max": 31},
         },
         "bench": {"cpu_percent": 3.0, "longest_loop_stall_ms": 2.0, "own_lag_ms": quantiles([0.3]), "taken_late_ms": quantiles([0.2])},
+        "notes": [],
         "runs": [_run(number, said) for number, said in enumerate(clips)],
         "setup": {
             "manifest": "m.jsonl",
@@ -106,6 +107,7 @@ def latency(clips: Sequence[Said], *, streams: int = 1, **changed: Any) -> dict[
             "vad_stop_ms": 500,
             "budget_ms": dict(BUDGET.slices()),
             "model_alone": "fake",
+            "definition_alone": "v1 0123456789ab",
             "baseline": True,
         },
         "text_rules": "whisper-normalizer 0.1.15",
@@ -115,13 +117,16 @@ def latency(clips: Sequence[Said], *, streams: int = 1, **changed: Any) -> dict[
     }
 
 
-def capacity(*points: tuple[int, str], slo_ms: float = 500.0, **changed: Any) -> dict[str, Any]:
+def capacity(*points: tuple[int, str], slo_ms: float = 500.0, percentile: int = 95, **changed: Any) -> dict[str, Any]:
     """`points`: streams, and how the repeats went: p passed, f failed, i invalid."""
-    curve = [_point(streams, repeats, slo_ms) for streams, repeats in sorted(points)]
+    curve = [_point(streams, repeats, slo_ms, percentile) for streams, repeats in sorted(points)]
     return {
         "max_streams": max((point["streams"] for point in curve if point["passed"]), default=0),
+        "valid": True,
+        "invalid_because": [],
         "limited_by": None,
-        "slo": {"ttfs_ms": slo_ms, "percentile": 95},
+        "notes": [],
+        "slo": {"ttfs_ms": slo_ms, "percentile": percentile},
         "curve": curve,
         "unary": {
             "concurrency": 4,
@@ -131,6 +136,7 @@ def capacity(*points: tuple[int, str], slo_ms: float = 500.0, **changed: Any) ->
             "latency_ms": quantiles([200.0, 300.0]),
             "failed": 0,
             "refused": 0,
+            "bench": {"cpu_percent": 20.0, "longest_loop_stall_ms": 2.0},
             "tried": [],
         },
         "setup": {
@@ -139,8 +145,10 @@ def capacity(*points: tuple[int, str], slo_ms: float = 500.0, **changed: Any) ->
             "max_duration_s": 8.0,
             "seconds": 30.0,
             "repeats": 3,
-            "vad_stop_ms": 200,
             "interim_results": False,
+            "own_server": True,
+            "vad_stop_ms": 200,
+            "budget_ms": dict(BUDGET.slices()),
         },
         "machine": MACHINE,
         "system": SYSTEM,
@@ -220,16 +228,19 @@ def _run(number: int, said: Said) -> dict[str, Any]:
     }
 
 
-def _point(streams: int, repeats: str, slo_ms: float) -> dict[str, Any]:
+def _point(streams: int, repeats: str, slo_ms: float, percentile: int) -> dict[str, Any]:
+    """A promise of less than 95 of 100 clips is kept or broken by 40 ms less than the 95."""
     passed = repeats.count("p") * 2 > len(repeats)
     ttfs_ms = quantiles([slo_ms - 100.0 if passed else slo_ms + 50.0 * streams])
-    because = [] if passed else [f"time to final text, 95 of 100 clips: {ttfs_ms['p95']:.0f} ms, wanted {slo_ms:g}"]
+    reached_ms = (ttfs_ms["p95"] or 0.0) - (40.0 if percentile < 95 else 0.0)
+    because = [] if passed else [f"time to final text, {percentile} of 100 clips: {reached_ms:.0f} ms, wanted {slo_ms:g}"]
     return {
         "streams": streams,
         "passed": passed,
         "valid": passed or repeats.count("f") > repeats.count("i"),
         "failed_because": because,
         "invalid_because": ["the bench was late"] if "i" in repeats else [],
+        "at_percentile_ms": {"pooled": reached_ms, "lowest": reached_ms, "highest": reached_ms},
         "ttfs_ms": ttfs_ms,
         "response_ms": ttfs_ms,
         **dict.fromkeys(("clips", "segments"), 20),

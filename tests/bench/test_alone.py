@@ -1,12 +1,13 @@
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr_server.api.clip import Clip as Audio
 from asr_server.engine.engine import DecodeOptions, Decoding
-from audio_norm import Normalized, load_definition
-from bench.alone import hear_whole, measure_floor
+from audio_norm import Normalized, Samples, load_definition
+from bench.alone import hear_whole, measure_baseline, measure_floor
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from eval.audio import read_frames
@@ -56,6 +57,26 @@ def test_a_segment_without_speech_and_a_language_it_does_not_speak_have_no_floor
     assert spoken_ms is not None
     assert foreign_ms == (None,)
     assert len(told) == 2
+
+
+def test_the_baseline_decodes_once_before_it_is_timed() -> None:
+    heard: list[int] = []
+
+    class Baseline:
+        def samples_of(self, path: Path) -> Samples:
+            return np.zeros(int(path.stem), np.float32)
+
+        def transcribe(self, audio: Path | Samples, language: str) -> None:
+            assert not isinstance(audio, Path)
+            assert language == "en"
+            heard.append(len(audio))
+
+    baseline, told = Baseline(), list[int]()
+    audio, end = Audio(b"", 8_000, 1), SpeechEnd(2.5, "energy")
+    results = [Spoken(Part(Clip(name, Path(f"{name}.wav"), ""), audio, end), (), ()) for name in ("1", "2")]
+    assert len(measure_baseline(results, baseline, lambda: told.append(1))) == len(told) == 2
+    assert heard == [1, 1, 2]
+    assert measure_baseline([], baseline, lambda: None) == []
 
 
 def clips(count: int) -> list[Clip]:

@@ -1,4 +1,4 @@
-"""A server that has become slow in one stage is caught from outside."""
+"""A server that has become slow in one stage, or loses words, is caught from outside."""
 
 import json
 from pathlib import Path
@@ -28,3 +28,13 @@ def test_a_stage_that_takes_100_ms_more_is_caught_by_a_requirement(tmp_path: Pat
     result = json.loads((tmp_path / "o.json").read_text())
     assert (result["lost"], result["failed"]) == (0, [])
     assert min(result["asr_ms"]["p50"], result["response_ms"]["p50"], result["ttfs_ms"]["p50"]) >= SLEEPS_MS
+
+
+@pytest.mark.parametrize(("requirement", "measured"), [("lost_words==0", "lost_words is 1"), ("wer<=0.1", "wer is 0.5")])
+def test_a_last_word_that_is_dropped_is_caught_by_a_requirement(
+    requirement: str, measured: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with broken_server(decode_ms=0, text="Hello") as server:
+        assert bench(server, tmp_path, "--require", requirement) == 1
+    (unmet,) = capsys.readouterr().err.splitlines()
+    assert measured in unmet

@@ -11,10 +11,11 @@ import pytest
 from asr_server.errors import WrongCall
 from bench.__main__ import main
 from bench.compare import Comparison, compare
-from bench.compare_capacity import compare_capacity
+from bench.compare_capacity import UNARY_TOLERATED, compare_capacity
 from bench.result import CapacityResult, LatencyResult, result_of
 from bench.slower import Tolerance
 from tests.bench.made_results import MACHINE, SYSTEM, Said, capacity, latency, soak
+from tests.bench.timing_simulation import MACHINE as MOOD
 from tests.bench.timing_simulation import STAGES, failed, pair
 
 CLIPS = [Said(slices_ms={"queue": 5.0, "asr": 100.0 + 5 * number}) for number in range(24)]
@@ -80,6 +81,20 @@ def test_a_slower_machine_is_no_slower_candidate() -> None:
     comparison = compared(twice)
     assert (gates(comparison), comparison.machine) == (set(), 2.0)
     assert "the machine took 2.00 times as long for the same work in B, by the baselines" in comparison.notes
+
+
+@pytest.mark.parametrize("machine", [1.5, 0.6])
+def test_an_end_of_speech_that_was_taken_too_early_is_the_same_on_any_machine(machine: float) -> None:
+    """What is outside of the ledger, here 80 ms less than nothing, does not become more or less with the work."""
+    early = [replace(said, outside_ms=-80.0) for said in CLIPS]
+    other = [
+        replace(said, slices_ms={name: ms * machine for name, ms in said.slices_ms.items()}, baseline_ms=900 * machine) for said in early
+    ]
+    comparison = compared(other, early)
+    assert gates(comparison) == set()
+    lost_ms = {stage.stage: stage.typical.scaled.ms for stage in comparison.stages}
+    assert lost_ms["outside"] == 0
+    assert lost_ms["ttfs"] == pytest.approx(lost_ms["response"])
 
 
 def test_a_slower_candidate_is_not_hidden_by_a_quicker_machine() -> None:
@@ -157,6 +172,29 @@ def test_what_differs_is_said() -> None:
     assert "another machine: cpu Made CPU, then Other CPU" in comparison.notes
 
 
+def test_another_manifest_with_the_same_ids_and_texts_is_said() -> None:
+    comparison = compared(CLIPS, setup={**latency(CLIPS)["setup"], "manifest_sha256": "2" * 64})
+    assert comparison.notes == (
+        "another manifest: the clips have the same ids and texts; whether they are the same recordings is not known",
+    )
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "before_ms", "tolerated_ms"),
+    [
+        (Tolerance(), 100, 30),
+        (Tolerance(), 400, 40),
+        (Tolerance(), 2000, 60),
+        (Tolerance(ms=0), 400, 40),
+        (Tolerance(ms=0, ratio=0), 400, 0),
+        (Tolerance(ms=120), 2000, 120),
+    ],
+)
+def test_of_the_two_tolerances_the_larger_counts(tolerance: Tolerance, before_ms: float, tolerated_ms: float) -> None:
+    """A share gives 60 ms at most, whatever is tolerated in ms."""
+    assert tolerance.of(before_ms) == tolerated_ms
+
+
 def test_ratios_to_what_the_same_run_measured_alone_are_told() -> None:
     fields = compared(CLIPS).as_json()
     assert fields["ratios"] == {
@@ -192,14 +230,51 @@ def test_runs_that_are_not_of_the_same_thing_are_refused(changed: dict[str, Any]
         ([(1, "pp"), (2, "ff")], [(1, "pp"), (2, "pp"), (4, "ff")], []),
         ([(1, "pp"), (2, "pp"), (4, "ff")], [(1, "pp"), (2, "ii")], ["valid"]),
         ([(1, "pp"), (2, "pp"), (4, "ff")], [(1, "pp")], ["max_streams"]),
+        ([(1, "pp"), (2, "pp"), (4, "pp"), (8, "pp"), (16, "ff")], [(1, "pp"), (2, "fpf")], ["max_streams"]),
+        ([(4, "pp"), (8, "pp"), (16, "ff")], [(4, "pp"), (6, "pp"), (7, "pp"), (8, "fpf")], []),
     ],
 )
-def test_fewer_streams_fail_when_the_repeats_agree_about_it(
+def test_fewer_streams_fail_unless_some_repeat_still_made_the_last_step(
     before: list[tuple[int, str]], after: list[tuple[int, str]], failed_gates: list[str]
 ) -> None:
     comparison = compare_capacity(of_capacity(capacity(*before)), of_capacity(capacity(*after)))
     assert [one.gate for one in comparison.failed_gates] == failed_gates
     assert comparison.as_json()["failed_gates"] == [{"gate": one.gate, "message": one.message} for one in comparison.failed_gates]
+
+
+def of_whole_files(requests_per_s: float | None, **changed: Any) -> CapacityResult:
+    fields = capacity((1, "pp"), **changed)
+    return of_capacity({**fields, "unary": None if requests_per_s is None else {**fields["unary"], "requests_per_s": requests_per_s}})
+
+
+def test_clearly_fewer_whole_files_a_second_fail_on_the_same_machine() -> None:
+    before = of_whole_files(6.0)
+    (gate,) = compare_capacity(before, of_whole_files(3.9)).failed_gates
+    assert (gate.gate, gate.message) == ("unary", "unary: 3.90 whole files a second, 6.00 before; 33% fewer are tolerated")
+    assert compare_capacity(before, of_whole_files(4.1)).failed_gates == ()
+    elsewhere = compare_capacity(before, of_whole_files(3.9, machine={**MACHINE, "cores": 1}))
+    assert elsewhere.failed_gates == ()
+    assert elsewhere.notes == ("another machine: cores 2, then 1", "whole files a second are not judged: another machine")
+    assert compare_capacity(before, of_whole_files(None)).notes == ("whole files a second are not judged: not measured in B",)
+    unknown = compare_capacity(of_whole_files(None), of_whole_files(None))
+    assert (unknown.failed_gates, unknown.notes) == ((), ())
+
+
+def test_of_whole_files_no_more_is_tolerated_than_the_machine_does_alone() -> None:
+    """Of pairs of the same thing on machines as the simulation has them, 2 to 4 of 100 differ by more."""
+    machines = np.random.default_rng(0).lognormal(0.0, MOOD, (20_000, 2))
+    assert 0.02 < (machines[:, 1] / machines[:, 0] < 1 - UNARY_TOLERATED).mean() < 0.04
+
+
+def test_what_differs_between_two_capacities_is_said() -> None:
+    other = of_capacity(capacity((1, "pp"), machine={**MACHINE, "cpu": "Other CPU"}, system={**SYSTEM, "code": "1.1"}))
+    comparison = compare_capacity(of_capacity(capacity((1, "pp"))), other)
+    assert [(one.what, one.before, one.after) for one in comparison.differences] == [
+        ("code", "1.0", "1.1"),
+        ("cpu", "Made CPU", "Other CPU"),
+    ]
+    assert comparison.as_json()["notes"] == list(comparison.notes)
+    assert "another machine: cpu Made CPU, then Other CPU" in comparison.notes
 
 
 def test_another_promise_cannot_be_compared() -> None:
@@ -248,7 +323,7 @@ def test_the_command_compares_capacities(tmp_path: Path, capsys: pytest.CaptureF
         ("a.json none.json", "cannot read none.json: No such file"),
         ("a.json text.json", "text.json is not JSON"),
         ("a.json list.json", "list.json is not a result of this version's `python -m bench`"),
-        ("a.json old.json", "old.json is not a result of this version's `python -m bench`: KeyError: 'runs'"),
+        ("a.json old.json", "old.json is not a result of this version's `python -m bench`: it has no runs"),
         ("a.json c.json", "wanted two results of `bench latency`, or two of `bench capacity`"),
         ("s.json s.json", "wanted two results of `bench latency`, or two of `bench capacity`"),
         ("a.json two.json", "not comparable: 1 streams in a.json, 2 in two.json"),

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from asr_server.api.results import LedgerView, Slice
 from asr_server.engine.engine import Release
 from asr_server.errors import WrongCall
 from bench.alone import Alone
-from bench.latency import Measured, Setup, Surroundings, is_good, make_ready, report, select, warm_up
+from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, make_ready, report, select, warm_up
 from bench.latency_table import lines, times
 from bench.pace import Lag
 from bench.partials import Shown
@@ -34,6 +35,7 @@ SETUP = Setup(
     vad_stop_ms=500,
     budget_ms={"asr": 300.0},
     model_alone="tiny.en",
+    definition_alone="v1 0123456789ab",
     baseline=True,
 )
 SYSTEM = System("1.0", "v1", Release("fake", "0" * 64))
@@ -65,11 +67,19 @@ def alone(one: Spoken, full_context: str | None = None) -> Measured:
 
 
 def result_of(
-    *results: Spoken | Measured, surroundings: Surroundings = CALM, setup: Setup = SETUP, machine: dict[str, object] | None = None
+    *results: Spoken | Measured,
+    surroundings: Surroundings = CALM,
+    setup: Setup = SETUP,
+    machine: dict[str, object] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     measured = [alone(one) if isinstance(one, Spoken) else one for one in results]
-    made = report(measured, surroundings=surroundings, setup=setup, system=SYSTEM, machine=machine or {"cpu": "slow"})
+    made = report(measured, surroundings=surroundings, setup=setup, system=SYSTEM, machine=machine or {"cpu": "slow"}, notes=notes)
     return dict(json.loads(json.dumps(made)))
+
+
+def test_what_it_has_at_its_top_is_told_beforehand() -> None:
+    assert tuple(result_of()) == FIELDS
 
 
 def test_the_fields_that_users_rely_on_are_there() -> None:
@@ -94,10 +104,18 @@ def test_slices_are_told_as_spent_beside_what_was_planned() -> None:
 
 def test_what_went_wrong_is_counted() -> None:
     late = spoken("one", seen("one", 1200, late=True, degraded=("beam",)))
-    early = spoken("two", seen("two", -100))
+    early = spoken("two", seen("two", -300))
     result = result_of(late, early, spoken("three", error="broken"), spoken("four", error="no room", refused=True), spoken(""))
     assert [result[name] for name in ("late", "degraded", "lost", "early", "refused")] == [1, 1, 2, 1, 1]
     assert result["failed"] == [{"id": "three", "error": "broken"}, {"id": "four", "error": "no room"}]
+
+
+def test_an_early_clip_and_one_without_words_are_in_no_time_to_final_text() -> None:
+    made_up = spoken("", seen("you", 90.0), shown=(Shown(0, "you", 80.0, 80.0, is_final=True),))
+    result = result_of(spoken("one", seen("one", 600), shown=SHOWN), spoken("two", seen("two", -300)), made_up)
+    assert result["ttfs_ms"] == {"p50": 600, "p95": 600, "p99": 600, "max": 600}
+    assert result["first_partial_ms"]["p50"] == 700
+    assert [run["ttfs_ms"] for run in result["runs"]] == [600, None, None]
 
 
 def test_lost_words_are_errors() -> None:
@@ -147,16 +165,19 @@ def test_without_partials_the_first_words_are_a_finals_and_the_rest_was_not_meas
 
 def test_a_bench_that_was_late_itself_makes_the_run_invalid_and_a_server_that_was_does_not() -> None:
     assert result_of(spoken("one", lag=Lag(0.0, 400.0)))["valid"]
+    assert not result_of(spoken("one", lag=Lag(0.0, 400.0)), surroundings=replace(CALM, bench=None))["valid"]
+    assert not result_of(spoken("one"), surroundings=replace(CALM, bench=replace(USED, cpu_percent=99.0)))["valid"]
     late = result_of(spoken("one", lag=Lag(400.0, 0.0)))
     assert (late["valid"], len(late["invalid_because"])) == (False, 2)
     stalled = result_of(spoken("one"), surroundings=replace(CALM, bench_stall_ms=300.0))
     assert (stalled["valid"], len(stalled["invalid_because"])) == (False, 1)
 
 
-def test_a_run_is_good_when_nothing_was_lost_or_failed_and_it_is_valid() -> None:
+def test_a_run_is_good_when_nothing_was_lost_early_or_failed_and_it_is_valid() -> None:
     heard = spoken("one", seen("one", 600))
     assert is_good(result_of(heard))
     assert not is_good(result_of(heard, spoken("two")))
+    assert not is_good(result_of(heard, spoken("two", seen("two", -300))))
     assert not is_good(result_of(heard, spoken("", error="broken")))
     assert not is_good(result_of(heard, surroundings=replace(CALM, bench_stall_ms=300.0)))
 
@@ -164,12 +185,12 @@ def test_a_run_is_good_when_nothing_was_lost_or_failed_and_it_is_valid() -> None
 MACHINE: dict[str, object] = {"cpu": "Slow CPU", "cores": 2, "flags": ["avx2"], "load_average": 0.5, "ctranslate2": "4.8"}
 
 
-def test_the_table_fits_100_columns() -> None:
+def test_the_table_fits_80_columns_with_every_word_of_it() -> None:
     written = StringIO()
-    console = Console(width=100, file=written)
+    console = Console(width=80, file=written)
     console.print(times(result_of(spoken("one two", seen("One two.", 600), shown=SHOWN), machine=MACHINE)))
     told = written.getvalue()
-    assert max(map(len, told.splitlines())) <= 80
+    assert "…" not in told
     assert all(name in told for name in ("time to final text", "between partials", "floor", "baseline", "bench woke late"))
 
 
@@ -181,14 +202,17 @@ def test_a_terminal_is_told_what_was_left_out_and_that_a_run_is_not_valid() -> N
     assert not any("INVALID" in line for line in told)
     stalled = result_of(
         heard,
-        surroundings=replace(CALM, server=None, bench=None, bench_stall_ms=300.0),
+        surroundings=replace(CALM, server=None, bench=None, server_stall_ms=47.0, bench_stall_ms=300.0),
         setup=replace(SETUP, baseline=False, interim_results=False),
         machine=MACHINE,
+        notes=["another model"],
     )
     told = lines(stalled)
+    assert told[-2] == "note: another model"
     assert told[-1] == "INVALID: the bench's event loop stalled for 300 ms, allowed 100"
     assert "2 clips were spoken before to warm up and are in no figure; no baseline was measured" in told
-    assert not any("revised" in line or line.startswith("server:") for line in told)
+    assert "server: process not known, longest loop stall 47 ms" in told
+    assert not any("revised" in line for line in told)
 
 
 def test_lag_is_told_whole_and_by_whose_doing_it_was() -> None:

@@ -43,10 +43,33 @@ def make(audio: Clip, *, max_silence_s: float = 0.1, oversleeps_ms: Sequence[flo
 def test_chunks_leave_when_a_microphone_has_them_whole() -> None:
     microphone = make(clip(60))
     start_s = microphone.now()
-    asyncio.run(listen(microphone))
-    assert microphone.sent.sent_at_s(0.020) == pytest.approx(start_s + 0.020)
-    assert microphone.sent.sent_at_s(0.021) == pytest.approx(start_s + 0.040)
+    asyncio.run(listen(microphone, close_after=3))
+    assert microphone.now() == pytest.approx(start_s + 0.080)  # of the fourth, which did not go
+    assert microphone.sent_s == pytest.approx(0.060)
     assert max(lag.ms for lag in microphone.lags) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("position_s", "due_ms"), [(0.0, 20), (0.020, 20), (0.0204, 20), (0.021, 40), (0.040, 40), (1.0, 1000)], ids=str)
+def test_a_position_was_due_with_its_chunk_whenever_that_went(position_s: float, due_ms: float) -> None:
+    microphone = make(clip(60))
+    start_s = microphone.now()
+    asyncio.run(listen(microphone, busy_ms=(50, 50, 50)))
+    assert microphone.due_at_s(position_s) == pytest.approx(start_s + due_ms / 1000)
+
+
+def test_positions_follow_the_chunks_where_these_are_no_whole_number_of_samples() -> None:
+    """At 11.025 kHz 20 ms are 220.5 samples: a chunk of 220 lasts a little less than its turn."""
+    microphone = make(clip(2000, rate_hz=11_025))
+    assert microphone.due_at_s(90 * 220 / 11_025) == pytest.approx(microphone.start_s + 90 * 0.020)
+
+
+def test_it_begins_when_it_is_made_and_what_is_not_asked_for_waits() -> None:
+    microphone = make(clip(60))
+    clock = microphone.now
+    assert isinstance(clock, FakeClock)
+    clock.advance_ms(50)
+    asyncio.run(listen(microphone))
+    assert lags(microphone)[:4] == [Lag(0, 30), Lag(0, 10), Lag(0, 0), Lag(0, 0)]
 
 
 def test_being_late_once_does_not_make_the_rest_late() -> None:

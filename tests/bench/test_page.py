@@ -90,6 +90,12 @@ def test_a_capacity_shows_every_number_of_streams_that_was_tried() -> None:
     assert "streams carried 2 95 of 100 clips within 500 ms" in document.text
 
 
+def test_a_capacity_shows_the_percentile_that_is_promised() -> None:
+    document = parse(page_of([capacity(*CURVE, percentile=90)]))
+    assert row(document, "streams")[2:6] == ["TTFS p50", "p90", "p95", "p99"]
+    assert row(document, "2")[2:6] == ["400", "360", "400", "400"]
+
+
 def test_a_soak_says_whether_the_server_grew() -> None:
     assert "soak passed" in text_of(soak())
     failed = text_of(soak(passed=False, failed_because=["memory grew by 90 MB"], not_judged=["open files: the run was too short"]))
@@ -140,10 +146,12 @@ def test_the_same_results_give_the_same_page() -> None:
 def test_what_is_no_result_of_this_version_is_a_wrong_call() -> None:
     with pytest.raises(WrongCall, match="result 1 is not a result of this version's"):
         page_of([{"streams": 1}])
-    lacking = latency(CLIPS)
-    del lacking["floor_ms"]
-    with pytest.raises(WrongCall, match=r"result 1: not results of this version's `python -m bench`: .*floor_ms"):
-        page_of([lacking])
+    lacks = {"floor_ms": "result 1 is not a result of this .*: it has no floor_ms", "wer": "result 1: not results of .*: .*wer"}
+    for name, message in lacks.items():
+        lacking = latency(CLIPS)
+        del lacking[name]
+        with pytest.raises(WrongCall, match=message):
+            page_of([lacking])
 
 
 def test_the_command_writes_a_page_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +173,7 @@ def test_the_command_writes_a_page_and_a_picture(tmp_path: Path, capsys: pytest.
         ("bad.json --html p.html", "bad.json is not a result of this version's `python -m bench`"),
         ("l.json --html no/p.html", "--html no/p.html: no such folder: no"),
         ("l.json --html p.html --png .", "--png .: is a folder"),
-        ("l.json --html l.json", "--html l.json is one of the results itself"),
+        ("l.json --html l.json", "--html l.json: is another file of this command"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(

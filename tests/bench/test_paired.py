@@ -32,7 +32,7 @@ def test_one_clip_in_twenty_that_was_held_up_proves_nothing() -> None:
 def test_the_shift_lies_in_its_interval_and_turns_with_the_runs(runs: list[tuple[float, float]]) -> None:
     before, after = zip(*runs, strict=True)
     there, back = typical(before, after), typical(after, before)
-    assert there.low_ms <= there.high_ms
+    assert there.low_ms <= there.ms <= there.high_ms
     assert there.ms == -back.ms
     assert there == typical(before, after)
 

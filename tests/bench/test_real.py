@@ -45,7 +45,10 @@ def test_a_requirement_that_is_not_met_is_named_and_fails_the_run(
     code, result = bench(tmp_path, server_address, "--no-baseline", "--require", "clips==2", "--require", "baseline_ms.p50<1e9")
     assert code == 1
     said = capsys.readouterr()
-    assert said.err.splitlines() == ["clips is 1, required: == 2", "baseline_ms.p50 was not measured, required: < 1000000000"]
+    assert said.err.splitlines() == [
+        "required and not met: clips is 1, required: == 2",
+        "required and not met: baseline_ms.p50 was not measured, required: < 1000000000",
+    ]
     assert "no baseline was measured" in said.out
     assert (result["baseline_ms"]["p50"], result["server"], result["setup"]["own_server"]) == (None, None, False)
 

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,23 +5,53 @@ import pytest
 
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import Heard
+from bench.partials import Shown
 from bench.speech_end import SpeechEnd
-from bench.streams import FinalSeen, Part, Spoken, speak, speak_all
+from bench.streams import EARLY_MS, FinalSeen, Part, Spoken, speak, speak_all
 from eval.manifest import Clip
 from tests.bench.fake_server import RATE_HZ, FakeServer, final, partial, utterance_ended
+from tests.fake_clock import FakeClock
 
 
 def part(name: str = "a", text: str = "hello", duration_s: float = 0.1, end_s: float = 0.1) -> Part:
     return Part(Clip(name, Path("a.wav"), text), Audio(bytes(int(duration_s * RATE_HZ) * 2), RATE_HZ, 1), SpeechEnd(end_s, "words"))
 
 
+BEGUN_S = 1000.0
+"""By the clock of `speak_by_clock`, at the call."""
+
+
+async def speak_by_clock(server: FakeServer, spoken: Part, clock: FakeClock, *, interim_results: bool = False) -> Spoken:
+    """Nothing takes time but what moves the clock."""
+
+    async def sleep(seconds: float) -> None:
+        clock.advance_ms(seconds * 1000)
+
+    return await speak(server, spoken, interim_results=interim_results, now=clock, sleep=sleep)
+
+
 async def test_time_to_final_runs_from_the_last_speech_sample_to_the_final_in_hand() -> None:
-    """The fake stamps its final one second into the future, so the result is a second, less the time since the sample was sent."""
-    server = FakeServer([(0.2, final("hello", 0.0, 0.1, received_at_s=time.monotonic() + 1.0)), (0.2, utterance_ended(0.2))])
-    spoken = await speak(server, part(), interim_results=False)
-    assert spoken.ttfs_ms is not None
-    assert 0 < spoken.ttfs_ms < 1000
+    server = FakeServer([(0.2, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 0.7)), (0.2, utterance_ended(0.2))])
+    spoken = await speak_by_clock(server, part(end_s=0.1), FakeClock(BEGUN_S))
+    assert spoken.ttfs_ms == pytest.approx(600)
     assert (spoken.text, spoken.error, spoken.lost) == ("hello", "", False)
+
+
+@pytest.mark.parametrize("heard_s", [0.0, 0.06])
+async def test_a_server_that_takes_the_audio_late_is_late_with_the_text(heard_s: float) -> None:
+    """It accepts the call, or takes what comes after the first 60 ms, only after 2 s, and then answers at once."""
+    clock = FakeClock(BEGUN_S)
+    server = FakeServer(
+        [(0.04, partial("hel", 0.0, 0.04, received_at_s=BEGUN_S + 2.1)), (0.1, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 2.1))],
+        works=lambda position_s: clock.advance_ms(2000) if position_s == heard_s else None,
+    )
+    spoken = await speak_by_clock(server, part(end_s=0.1), clock, interim_results=True)
+    assert spoken.ttfs_ms == pytest.approx(2000)
+    assert spoken.first_text_ms == pytest.approx(2080)
+    assert spoken.shown[0].lag_ms == pytest.approx(2060)
+    late_ms = [lag.taken_late_ms for lag in spoken.lags]
+    assert max(late_ms) == pytest.approx(1980)
+    assert sum(lag.own_ms for lag in spoken.lags) == pytest.approx(0, abs=1e-6)
 
 
 async def test_the_microphone_stays_open_until_the_utterance_after_the_speech_has_ended() -> None:
@@ -44,20 +73,16 @@ async def test_a_call_that_is_refused_is_told_apart_from_one_that_fails() -> Non
 
 
 async def test_what_was_shown_is_kept_with_when_it_came_and_how_far_behind_it_was() -> None:
-    """The fake stamps its texts one and two seconds into the future."""
-    now_s = time.monotonic()
     answers: list[tuple[float, Heard]] = [
-        (0.06, partial("hel", 0.0, 0.04, received_at_s=now_s + 1.0)),
-        (0.12, final("hello", 0.0, 0.1, received_at_s=now_s + 2.0)),
+        (0.06, partial("hel", 0.0, 0.04, received_at_s=BEGUN_S + 1.0)),
+        (0.12, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 2.0)),
         (0.2, utterance_ended(0.2)),
     ]
-    spoken = await speak(FakeServer(answers), replace(part(), speech_start_s=0.02), interim_results=True)
+    spoken = await speak_by_clock(FakeServer(answers), replace(part(), speech_start_s=0.02), FakeClock(BEGUN_S), interim_results=True)
     assert [(text.text, text.is_final) for text in spoken.shown] == [("hel", False), ("hello", True)]
-    first, last = spoken.shown
-    assert last.at_ms - first.at_ms == pytest.approx(1000)
-    # Speech begins with the second chunk, at 20 ms; the partial reaches to the end of that chunk, the final three chunks further.
-    assert first.at_ms == pytest.approx(first.lag_ms)
-    assert last.at_ms - last.lag_ms == pytest.approx(60, abs=15)
+    # Speech begins with the second chunk, had at 40 ms; the partial reaches to the end of that chunk, the final three chunks further.
+    assert [text.at_ms for text in spoken.shown] == pytest.approx([960, 1960])
+    assert [text.lag_ms for text in spoken.shown] == pytest.approx([960, 1900])
     assert spoken.text == "hello"
 
 
@@ -91,8 +116,21 @@ def test_the_last_final_of_the_speech_counts_and_one_of_the_silence_after_it_doe
     assert Spoken(part(end_s=1.0), finals, ()).ttfs_ms == 600.0
 
 
-def test_a_final_before_the_end_of_speech_gives_a_negative_time() -> None:
-    assert Spoken(part(end_s=1.0), (seen("one", 0.0, -100.0),), ()).ttfs_ms == -100.0
+def test_a_final_just_before_the_end_of_speech_gives_a_negative_time() -> None:
+    """The end is not known so well."""
+    spoken = Spoken(part(end_s=1.0), (seen("one", 0.0, -EARLY_MS),), ())
+    assert (spoken.ttfs_ms, spoken.early) == (-EARLY_MS, False)
+
+
+def test_a_final_clearly_before_the_end_of_speech_answers_nothing() -> None:
+    spoken = Spoken(part(end_s=1.0), (seen("one", 0.0, -EARLY_MS - 1),), ())
+    assert (spoken.ttfs_ms, spoken.early, spoken.lost) == (None, True, False)
+
+
+@pytest.mark.parametrize("held_after_ms", [600.0, -600.0])
+def test_where_nothing_was_said_nothing_is_timed(held_after_ms: float) -> None:
+    made_up = Spoken(part(text=" "), (seen("you", 0.0, held_after_ms),), (), shown=(Shown(0, "you", 500.0, 500.0, is_final=True),))
+    assert (made_up.ttfs_ms, made_up.first_text_ms, made_up.early, made_up.text) == (None, None, False, "you")
 
 
 def test_words_without_a_final_are_lost_and_silence_without_one_is_right() -> None:

@@ -85,18 +85,24 @@ class FakeMachine:
 
 
 async def test_more_callers_are_tried_as_long_as_they_bring_more() -> None:
-    machine = FakeMachine(reached(2, 5.0), reached(4, 9.0), reached(8, 9.2))
-    tried = await climb(machine.measure, first=2)
-    assert [one.concurrency for one in tried] == [2, 4, 8]
-    assert best(tried).concurrency == 8
+    machine = FakeMachine(reached(1, 5.0), reached(2, 9.0), reached(4, 9.2))
+    tried = await climb(machine.measure)
+    assert [one.concurrency for one in tried] == [1, 2, 4]
+    assert best(tried).concurrency == 4
 
 
 async def test_no_more_are_tried_than_the_most_nor_after_a_refusal() -> None:
-    machine = FakeMachine(reached(2, 5.0), reached(4, 9.0), reached(8, 90.0, refused=1))
-    assert [one.concurrency for one in await climb(machine.measure, first=2, most=4)] == [2, 4]
-    tried = await climb(machine.measure, first=2)
-    assert [one.concurrency for one in tried] == [2, 4, 8]
-    assert best(tried).concurrency == 4
+    machine = FakeMachine(reached(1, 5.0), reached(2, 9.0), reached(4, 90.0, refused=1))
+    assert [one.concurrency for one in await climb(machine.measure, most=2)] == [1, 2]
+    tried = await climb(machine.measure)
+    assert [one.concurrency for one in tried] == [1, 2, 4]
+    assert best(tried).concurrency == 2
+
+
+@pytest.mark.parametrize("trouble", [{"refused": 1}, {"failed": 1}])
+async def test_where_one_caller_is_refused_or_fails_no_more_are_sent(trouble: Mapping[str, int]) -> None:
+    machine = FakeMachine(reached(1, 5.0, **trouble))
+    assert [one.concurrency for one in await climb(machine.measure)] == [1]
 
 
 def test_where_every_level_had_failures_the_fastest_is_told_with_them() -> None:

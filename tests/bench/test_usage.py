@@ -46,6 +46,8 @@ async def test_a_process_is_read_at_the_beginning_now_and_then_and_at_the_end() 
 
 
 class Ended:
+    has_ended = True
+
     def usage(self) -> None:
         return None
 
