@@ -75,7 +75,7 @@ eval: .venv/.ready
 	@test -n "$(MANIFEST)" || { echo "MANIFEST=file.jsonl is needed: lines of {\"audio\": path, \"text\": words}" >&2; exit 2; }
 	@mkdir -p build
 	@code=0; $(BIN)/python -m eval run --manifest "$(MANIFEST)" --via server --json build/eval.json || code=$$?; \
-	if [ $$code -le 1 ]; then $(BIN)/python -m eval report build/eval.json; fi; exit $$code
+	if [ $$code -le 1 ]; then $(BIN)/python -m eval report build/eval.json || code=$$?; fi; exit $$code
 
 protos: .venv-protos/.ready
 	@.venv-protos/bin/python protos/generate.py

@@ -282,7 +282,7 @@ def _draw_troubles(axes: Axes, curve: Sequence[CapacityPoint]) -> None:
     bottom = [0] * len(curve)
     streams = [point.streams for point in curve]
     for (name, colour), hatch in zip(
-        {"late": ORANGE, "refused": PURPLE, "lost": RED, "failed": INK}.items(), ("", "///", "xxx", "..."), strict=True
+        {"late": ORANGE, "refused": PURPLE, "lost": RED, "early": BLUE, "failed": INK}.items(), ("", "///", "xxx", "++", "..."), strict=True
     ):
         counts = [point.troubles[name] for point in curve]
         axes.bar(streams, counts, bottom=bottom, width=0.5, color=colour, edgecolor=PAPER, hatch=hatch, linewidth=0.5, label=name)
@@ -292,7 +292,7 @@ def _draw_troubles(axes: Axes, curve: Sequence[CapacityPoint]) -> None:
     axes.set_xticks(streams)
     axes.set_xlim(0.25, max(streams, default=1) + 0.75)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    axes.legend(loc="upper left", ncols=4, fontsize=8)
+    axes.legend(loc="upper left", ncols=5, fontsize=8)
 
 
 def soak_series(result: SoakResult, key: str = "soak") -> Chart:

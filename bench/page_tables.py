@@ -92,7 +92,7 @@ def _plain(runs: Sequence[LatencyResult]) -> Iterator[tuple[str, list[tuple[str,
     fields = [run.fields for run in runs]
     yield "valid", [("yes" if one["valid"] else "NO", not one["valid"]) for one in fields]
     yield "clips, finals", [(f"{one['clips']}, {one['segments']}", False) for one in fields]
-    for name, wanted in (("late", True), ("degraded", False), ("lost", True), ("early", False), ("refused", True)):
+    for name, wanted in (("late", True), ("degraded", False), ("lost", True), ("early", True), ("refused", True)):
         yield name, [(str(one[name]), wanted and bool(one[name])) for one in fields]
     yield "failed", [(str(len(one["failed"])), bool(one["failed"])) for one in fields]
     yield "word error rate", [(f"{percent(one['wer'], 2)} of {one['words']} words", False) for one in fields]

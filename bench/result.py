@@ -22,7 +22,7 @@ CAPACITY_SETUP = ("manifest_sha256", "clips", "max_duration_s", "interim_results
 """Of how it was measured, what comparing looks at."""
 TIMES = ("ttfs_ms", "response_ms", "floor_ms", "baseline_ms")
 COUNTS = ("late", "degraded", "lost", "early", "refused")
-TROUBLES = ("late", "refused", "lost", "failed")
+TROUBLES = ("late", "refused", "lost", "early", "failed")
 """What never should happen at any number of streams."""
 
 
@@ -53,7 +53,7 @@ class ClipTimes:
     hypothesis: str
     speech_end_s: float
     ttfs_ms: float | None
-    """None when no final came."""
+    """None when nothing was said, and when no final came or only ones before the end of speech."""
     first_partial_ms: float | None
     baseline_ms: float | None
     """None when it was not measured."""
@@ -65,9 +65,16 @@ class ClipTimes:
 
     @property
     def deciding(self) -> FinalTimes | None:
-        """The final that `ttfs_ms` is of: the last to come of those that began before the speech ended."""
+        """The final that `ttfs_ms` is of: the last to come of those that began before the speech ended. None without a `ttfs_ms`."""
+        if self.ttfs_ms is None:
+            return None
         of_speech = [final for final in self.finals if final.start_s < self.speech_end_s]
         return max(of_speech, key=lambda final: final.held_after_ms, default=None)
+
+    @property
+    def is_early(self) -> bool:
+        """Something was said, finals came, and none for its end."""
+        return self.ttfs_ms is None and bool(self.finals) and bool(self.reference.strip())
 
     @property
     def is_lost(self) -> bool:

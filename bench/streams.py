@@ -22,7 +22,7 @@ STAGGER_S = 0.37
 """Between the starts of streams, so that their chunks and pauses do not fall together."""
 
 EARLY_MS = 250.0
-"""Before the end of speech: what comes sooner was not made of its last words. `bench.speech_end` errs by less."""
+"""Before the end of speech: what comes sooner was not made of its last words. `bench.speech_end` errs by less where it finds an end."""
 
 
 class Server(Protocol):
@@ -89,9 +89,9 @@ class Spoken:
 
     @property
     def early(self) -> bool:
-        """The last final came clearly before the end of the speech: its last words were not answered."""
+        """The last final came clearly before the end of the speech: its last words were not answered. Never where that end is not known."""
         last_ms = self._last_of_speech_ms
-        return last_ms is not None and last_ms < -EARLY_MS
+        return last_ms is not None and last_ms < -EARLY_MS and self.part.end.known_by != "clip"
 
     @property
     def lost(self) -> bool:

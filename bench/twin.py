@@ -1,11 +1,11 @@
 """The model and the data definition of a server, as they are found here: what is measured alone is to be compared with what the server
 does, so it has to be made of the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from asr_server.api.results import ServerInfo, SystemView
-from asr_server.engine.weights import ModelFiles, resolve
+from asr_server.engine.weights import PUBLISHED_SHA256, ModelFiles, resolve
 from asr_server.errors import WeightsMismatch, WeightsNotFound
 from audio_norm import DataDefinition, DefinitionError, load_definition
 
@@ -22,11 +22,14 @@ class Twin:
     """In what it is not the server's; empty when it is."""
 
 
-def twin_of(info: ServerInfo, model: str | None, find: Callable[[str], ModelFiles] = resolve) -> Twin:
-    """`model`: wanted whatever the server has; None: the server's own, or MODEL when that is not here. Raises SetupError when the one that
-    was wanted is not here either."""
+def twin_of(
+    info: ServerInfo, model: str | None, find: Callable[[str], ModelFiles] = resolve, published: Collection[str] = PUBLISHED_SHA256
+) -> Twin:
+    """`model`: wanted whatever the server has; None: the server's own if it is a published one, else MODEL: a name that a server gives is
+    not fetched from anywhere. Raises SetupError when the one that was wanted is not here either."""
     server = info.system()
-    chosen, not_the_model = _model(server, model, find)
+    may_find = model is not None or server.model in published
+    chosen, not_the_model = _model(server, model, find) if may_find else (MODEL, _not_here(server))
     definition, not_the_definition = _definition(server)
     return Twin(chosen, definition, tuple(note for note in (not_the_model, not_the_definition) if note))
 
@@ -37,13 +40,17 @@ def _model(server: SystemView, wanted: str | None, find: Callable[[str], ModelFi
         try:
             found = find(server.model)
         except (WeightsNotFound, WeightsMismatch):
-            return MODEL, f"alone {MODEL} was measured: the server's model, {server.model}, is not here"
+            return MODEL, _not_here(server)
     else:
         found = find(wanted)
     chosen = wanted or server.model
     if found.sha256 == server.weights_sha256:
         return chosen, ""
     return chosen, f"alone {chosen} was measured: the server runs {server.model} with weights {server.weights_sha256[:12]}"
+
+
+def _not_here(server: SystemView) -> str:
+    return f"alone {MODEL} was measured: the server's model, {server.model}, is not here; --model says where it is"
 
 
 def _definition(server: SystemView) -> tuple[DataDefinition, str]:

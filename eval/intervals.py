@@ -79,24 +79,25 @@ def _difference_ci95(
 
 
 def least_difference(
-    drawn: NDArray[np.int64], inside: Sequence[ErrorCounts], rest: Sequence[ErrorCounts], *, clips: int, asked: int
+    drawn: NDArray[np.int64], inside: Sequence[ErrorCounts], rest: Sequence[ErrorCounts], *, units: int, asked: int
 ) -> float | None:
     """By how much the rate of `inside` is surely above that of `rest`; below 0 when it is not sure to be above at all. None when either
     has no reference words.
 
-    `inside` and `rest` hold what each clip has of the one and of the other, one each for every clip of `drawn`; `clips`: how many clips
-    the smaller of the two is of, two or more. The lower bound of a one-sided interval that fails in 5 % of the collections for *any* of
-    the `asked` differences together (Bonferroni). So far out 2000 draws have nothing to count (of 60 differences: less than two draws),
-    and a few clips that happen to be alike spread too little: the bound is that of Student's t, with one degree of freedom fewer than
-    `clips`, at the standard error that the draws give. Errors are skewed to the right, which makes a lower bound so far out the safer.
+    `inside` and `rest` hold what each clip has of the one and of the other, one each for every clip of `drawn`; `units`: how many
+    independent ones, speakers as a rule, the side that has fewer of them is of, two or more. The lower bound of a one-sided interval
+    that fails in 5 % of the collections for *any* of the `asked` differences together (Bonferroni). So far out 2000 draws have nothing
+    to count (of 60 differences: less than two draws), and a few speakers that happen to be alike spread too little: the bound is that
+    of Student's t, with one degree of freedom fewer than `units`, at the standard error that the draws give. Errors are skewed to the
+    right, which makes a lower bound so far out the safer.
     """
     words = [sum(counts.words for counts in side) for side in (inside, rest)]
     if not all(words):
         return None
     errors = [sum(counts.errors for counts in side) for side in (inside, rest)]
     # A bootstrap of n values has (n - 1) / n of their variance.
-    error = float(np.nanstd(_rates(drawn, inside) - _rates(drawn, rest))) * math.sqrt(clips / (clips - 1))
-    return errors[0] / words[0] - errors[1] / words[1] - float(stdtrit(clips - 1, 1.0 - FALSE_ALARMS / asked)) * error
+    error = float(np.nanstd(_rates(drawn, inside) - _rates(drawn, rest))) * math.sqrt(units / (units - 1))
+    return errors[0] / words[0] - errors[1] / words[1] - float(stdtrit(units - 1, 1.0 - FALSE_ALARMS / asked)) * error
 
 
 def draws(speakers: Sequence[str | None], *, seed: int) -> NDArray[np.int64]:

@@ -53,9 +53,18 @@ def test_the_client_example_is_five_lines_long() -> None:
     assert len([line for line in only_block("Client(").splitlines() if line]) == 5
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+LINKS = sorted(
+    {
+        (str(path.relative_to(ROOT)), target)
+        for path in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/results/*.md"))
+        for target in re.findall(r"\]\(([^)#:]+)", path.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "target"), LINKS)
+def test_links_lead_somewhere(page: str, target: str) -> None:
+    assert (ROOT / page).parent.joinpath(target).exists()
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)", README)) - {"and"}))

@@ -30,8 +30,8 @@ def compare_command(
     """Is B worse than A? Two results of latency, or two of capacity. Exit code 1 when it is.
 
     A stage fails when it is surely (95 %) slower by more than is tolerated, once A was put on B's machine by the ratio of the baselines.
-    Newly lost or failed clips, clearly more late finals, lost words or word errors, and invalid runs fail too. Of a capacity, fewer
-    streams and clearly fewer whole files a second do.
+    Clips newly lost, answered before their end or failed, clearly more late finals, lost words or word errors, and invalid runs fail
+    too. Of a capacity, fewer streams and clearly fewer whole files a second do.
     """
     if json is not None:
         check_writable(json, inputs=[before, after])
@@ -68,7 +68,7 @@ def _show(comparison: Comparison) -> None:
         console.print(f"{what}: {_ms(one.times_ms[name]['p50'])} ms, then {_ms(other.times_ms[name]['p50'])}")
     for name, ratio in ratios(comparison).items():
         console.print(f"{name.replace('_', ' ')}, p50: {_times(ratio['before'])}, then {_times(ratio['after'])}")
-    for name in ("late", "degraded", "lost"):
+    for name in ("late", "degraded", "lost", "early"):
         console.print(f"{name}: {one.counts[name]}, then {other.counts[name]}")
     for name, words in (("WER", comparison.wer), ("lost words", comparison.lost_words)):
         if words is not None:

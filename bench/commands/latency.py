@@ -71,6 +71,8 @@ def latency_command(
     check_page(html, inputs=[manifest, json])
     requirements = requirements_of(require, FIELDS)
     check_server_pid(server, server_pid)
+    if model is not None:
+        resolve(model)  # not found after everything was spoken, it would cost the run
     known = read_manifest(manifest)
     clips = select(known, streams=streams, limit=limit, max_duration_s=max_duration_s)
     before = warm_up(known, clips, count=warm_up_clips, max_duration_s=max_duration_s)

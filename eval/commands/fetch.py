@@ -16,6 +16,7 @@ from eval.console import FAILED, GOOD, Interrupted
 from eval.fetch.download import Downloader
 from eval.fetch.fetching import FetchError, Plan, fetch, is_there, manifest_of
 from eval.fetch.suites import SUITES, Absent, Suite
+from eval.fetch.unpack import UnpackError, check_safe
 
 
 def fetch_command(
@@ -39,9 +40,10 @@ def fetch_command(
         console.print(f"already there: {manifest_of(suite, to)}")
         return GOOD
     try:
+        check_safe()  # not after gigabytes
         with Downloader(told=_say) as downloader:
             console.print(fetch(suite, to, downloader, _Shown(console), mirror=mirror))
-    except FetchError as error:
+    except (FetchError, UnpackError) as error:
         _say(str(error))
         return FAILED
     except KeyboardInterrupt:

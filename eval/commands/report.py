@@ -34,10 +34,10 @@ def report_command(
     what changed; the page tells which gates failed, the exit code does not: that is for `compare`.
     """
     target = html or result.with_suffix(".html")
-    check_writable(target, "--html", inputs=[result, against, manifest])
     if no_audio and manifest is not None:
         raise WrongCall("--manifest is for the recordings, which --no-audio leaves out")
     run = read_run(result)
+    check_writable(target, "--html", inputs=[result, against, manifest or run.manifest])
     comparison = compare(read_run(against), run) if against is not None else None
     clips = worst_of(run, worst)
     sounds, notes = ({}, []) if no_audio else _sounds(run, clips, manifest)

@@ -30,8 +30,8 @@ def slices_command(
 
     Every slice of the collection (by loudness, SNR, bandwidth, speech rate, duration, clipping, silence, speaker, set, language, condition)
     is held against the rest of it. "Excess" is the errors beyond those that the rest's rate would give, "sure" the same at the least
-    difference that is not chance: a slice is "clear" when it has any, with five clips or more and corrected for the number of slices, so
-    that one collection in twenty at most has a clear slice by chance alone. Then the words: which are confused, lost, made up, and where.
+    difference that is not chance: a slice is "clear" when it has any, with five clips of three speakers or more, corrected for the number
+    of slices. Then the words: which are confused, lost, made up, and where.
     """
     if json is not None:
         check_writable(json, inputs=[result])

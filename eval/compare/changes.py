@@ -53,6 +53,8 @@ class SetChange:
     rate: RateChange
     p_holm: float
     """The rate's p, corrected for the number of sets."""
+    speakers: int
+    """A clip without a speaker counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,10 @@ def set_changes(clips: Sequence[Both]) -> list[SetChange]:
         members.setdefault((both[0].set, both[0].kind), []).append(both)
     rates = [(key, rate) for key, inside in members.items() if key[1] != "silence" and (rate := rate_change(inside)) is not None]
     corrected = holm([rate.p for _, rate in rates])
-    found = [SetChange(name, kind, rate, p) for ((name, kind), rate), p in zip(rates, corrected, strict=True)]
+    found = [
+        SetChange(name, kind, rate, p, len({one.speaker or ("", one.id) for one, _ in members[name, kind]}))
+        for ((name, kind), rate), p in zip(rates, corrected, strict=True)
+    ]
     return sorted(found, key=lambda one: (-one.rate.difference, one.set, one.kind))
 
 

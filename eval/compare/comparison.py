@@ -10,8 +10,9 @@ The candidate fails when any of these holds:
   point of a few thousand words. In a collection so small that one error is more than the tolerance the gate stops at that one error: it
   says that the collection is small and that it may be chance, and leaves it to a person. A gate errs towards stopping.
 - set: one set is worse by more than the tolerance, and significantly so after Holm's correction (signs of the speakers' changes flipped,
-  p < 0.05). This finds what the corpus rate hides: telephone speech lost while the rest improves. Here significance is asked for, since of
-  many small sets some are always a little worse.
+  p < 0.05). This finds what the corpus rate hides: many callers' speech lost while the rest improves. Here significance is asked for, since
+  of many small sets some are always a little worse. A set of few speakers cannot be significant however bad it is (a note names those):
+  what one voice loses says nothing of others; the sets' table shows it all the same.
 - words in silence: in recordings without speech more words a minute than before, by more than tolerated.
 - missing clips, failed clips: clips that are in the old run only, or that failed only in the new one. A candidate must not get better by
   leaving out.
@@ -171,6 +172,7 @@ def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAUL
     """Raises WrongCall as `in_both` does."""
     both = in_both(before, after)
     wer, characters = rate_change(_of(both, "words")), rate_change(_of(both, "characters"))
+    sets = set_changes(both)
     return Comparison(
         before,
         after,
@@ -179,7 +181,7 @@ def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAUL
         wer=wer,
         characters=characters,
         silence=silence_change(both),
-        sets=set_changes(both),
+        sets=sets,
         clips=clip_changes(both),
         only_before=[name for name in before.clips if name not in after.clips],
         only_after=[name for name in after.clips if name not in before.clips],
@@ -194,6 +196,7 @@ def compare(before: RunResult, after: RunResult, tolerances: Tolerances = DEFAUL
         notes=[
             *notes(before, after),
             *_given_unknown(before, after, both),
+            *_too_few_speakers(sets),
             *_too_small(wer, "word", tolerances),
             *_too_small(characters, "character", tolerances),
         ],
@@ -213,6 +216,14 @@ def _given_unknown(before: RunResult, after: RunResult, both: Sequence[Both]) ->
         for what, known in (("loudness", knows_loudness), ("length", knows_length))
         if any(known) and not all(known)
     ]
+
+
+def _too_few_speakers(sets: Sequence[SetChange]) -> list[str]:
+    """Of several sets, those whose least p (every speaker worse: one sign of 2**(speakers - 1)) is not significant after correction."""
+    unable = [one.set for one in sets if len(sets) * 2.0 ** (1 - one.speakers) >= SIGNIFICANT]
+    if len(sets) < 2 or not unable:
+        return []
+    return [f"{len(unable)} of {len(sets)} sets have too few speakers to fail by themselves: {_some(unable)}"]
 
 
 def _too_small(rate: RateChange | None, unit: str, tolerances: Tolerances) -> list[str]:

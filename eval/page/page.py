@@ -16,7 +16,7 @@ from eval.page.rates import axis_for, rates_of
 from eval.page.slices import merged
 from eval.result import RunResult
 from eval.slices.report import analyse
-from eval.slices.slicing import LEAST_CLIPS
+from eval.slices.slicing import LEAST_CLIPS, LEAST_SPEAKERS
 
 WORST = 20
 """Clips shown one by one, unless more are asked for."""
@@ -71,7 +71,12 @@ def _environment() -> Environment:
     for name in ("percent", "points", "signed", "plain", "count", "p_value", "size", "plural"):
         environment.filters[name] = getattr(page_numbers, name)
     environment.globals.update(
-        interval=page_numbers.interval, FIRST_SLICES=FIRST_SLICES, FIRST_WORDS=FIRST_WORDS, LEAST_CLIPS=LEAST_CLIPS, RESAMPLES=RESAMPLES
+        interval=page_numbers.interval,
+        FIRST_SLICES=FIRST_SLICES,
+        FIRST_WORDS=FIRST_WORDS,
+        LEAST_CLIPS=LEAST_CLIPS,
+        LEAST_SPEAKERS=LEAST_SPEAKERS,
+        RESAMPLES=RESAMPLES,
     )
     environment.tests["has_audio"] = lambda sound: isinstance(sound, Sound)
     return environment

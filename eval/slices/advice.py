@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eval.slices.kinds import WordKind
-from eval.slices.slicing import LEAST_CLIPS, Slice
+from eval.slices.slicing import LEAST_CLIPS, LEAST_SPEAKERS, Slice
 
 MOST_SENTENCES = 6
 """Of those that are clear; as many again of those that are not."""
@@ -59,7 +59,12 @@ def _collect(one: Slice) -> str:
 
 
 def _find_out(one: Slice) -> str:
-    few = f"fewer than {LEAST_CLIPS} clips" if one.clips < LEAST_CLIPS else "among so many slices it may be chance"
+    if one.clips < LEAST_CLIPS:
+        few = f"fewer than {LEAST_CLIPS} clips"
+    elif one.speakers < LEAST_SPEAKERS and one.dimension != "speaker":
+        few = f"fewer than {LEAST_SPEAKERS} speakers"
+    else:
+        few = "among so many slices it may be chance"
     return f"{_task(one)} to find out: {_clips(one)}, {_against(one)}, which is not clear yet ({few})."
 
 

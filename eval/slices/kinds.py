@@ -13,6 +13,7 @@ from eval.intervals import Sampled, ci95, draws, least_difference
 from eval.language import primary_tag
 from eval.normalize import normalize
 from eval.result import ClipResult
+from eval.slices.slicing import LEAST_SPEAKERS
 from eval.wer import ErrorCounts, total
 
 LONG_WORD_LETTERS = 10
@@ -22,8 +23,6 @@ LEAST_SMALL = 0.25
 """Share of words with a small first letter, below which a text is a headline or all in capitals."""
 LEAST_WORDS = 20
 """Of a kind, before its rate can be called clear."""
-LEAST_CLIPS = 5
-"""The same: in how many clips they are."""
 
 _SENTENCE_END = re.compile(r"[.?!:;]['\"\u2019\u201d)]*$")
 _ABBREVIATION = re.compile(r"^[^\w]*[A-Z][a-z]{0,2}\.$")
@@ -46,8 +45,8 @@ class WordKind:
     excess_errors: float
     """Wrong words beyond those that the rest's rate would give."""
     clear: bool
-    """More often wrong than the rest beyond doubt: LEAST_WORDS or more, in LEAST_CLIPS or more, and the lower bound of the difference
-    above 0 (`least_difference`, corrected for the number of kinds)."""
+    """More often wrong than the rest beyond doubt: LEAST_WORDS or more, said by LEAST_SPEAKERS or more, and the lower bound of the
+    difference above 0 (`least_difference`, corrected for the number of kinds)."""
 
 
 Choice = Callable[[ClipResult], Collection[str] | None]
@@ -115,12 +114,18 @@ def _kind(kind: str, choice: Choice, aligned: Sequence[tuple[ClipResult, Sequenc
 
 def _is_more(inside: Sequence[Sampled], rest: Sequence[ErrorCounts]) -> bool:
     """Beyond doubt."""
-    clips = min(sum(1 for one in inside if one.counts.words), sum(1 for counts in rest if counts.words))
-    if clips < LEAST_CLIPS:
+    speakers = min(_speakers(inside, [one.counts for one in inside]), _speakers(inside, rest))
+    if speakers < LEAST_SPEAKERS:
         return False
     drawn = draws([one.speaker for one in inside], seed=0)
-    least = least_difference(drawn, [one.counts for one in inside], rest, clips=clips, asked=len(KINDS))
+    least = least_difference(drawn, [one.counts for one in inside], rest, units=speakers, asked=len(KINDS))
     return least is not None and least > 0.0
+
+
+def _speakers(clips: Sequence[Sampled], counts: Sequence[ErrorCounts]) -> int:
+    """Of clips with any words in `counts`; a clip without a speaker counts as one."""
+    said = [(index, clip) for index, (clip, one) in enumerate(zip(clips, counts, strict=True)) if one.words]
+    return len({index if clip.speaker is None else clip.speaker for index, clip in said})
 
 
 def _wrong(pairs: Sequence[Pair]) -> ErrorCounts:

@@ -17,6 +17,9 @@ from eval.wer import ErrorCounts, total
 
 LEAST_CLIPS = 5
 """Fewer clips, in a slice or outside, tell nothing about clips that were not recorded: an interval from draws of one clip is a point."""
+LEAST_SPEAKERS = 3
+"""The same of speakers: what one or two of them have in common may be their voices. Slices by speaker are of one, and are asked about
+that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,8 @@ class Slice:
     """The same at the least difference from the rest that is sure, 0 where none is: what data of this kind would pay at least. A slice
     of half the collection that is hardly worse has much excess and little of it sure."""
     clear: bool
-    """Worse than the rest beyond doubt, although many slices were looked at: LEAST_CLIPS or more in the slice and outside, and the lower
-    bound of the difference above 0 (`least_difference`, corrected for the number of slices). Were errors spread over the clips by chance
-    alone, one collection in twenty would have a clear slice at most."""
+    """Worse than the rest beyond doubt, although many slices were looked at: LEAST_CLIPS of LEAST_SPEAKERS or more in the slice and
+    outside, and the lower bound of the difference above 0 (`least_difference`, corrected for the number of slices)."""
 
     @property
     def clips(self) -> int:
@@ -72,27 +74,42 @@ def slices_of(run: RunResult) -> Sequence[Slice]:
     if not clips:
         return []
     drawn = draws([clip.speaker for clip in clips], seed=0)
-    asked = len({ids for inside in members.values() if _can_tell(ids := _ids(inside), clips)})
+    # Slices of the very same clips are one question.
+    asked = len({_ids(inside) for place, inside in members.items() if _units(place, inside, clips)})
     found = [_slice(place, inside, clips, drawn, asked) for place, inside in members.items()]
     return sorted(found, key=lambda one: (-one.sure_excess_errors, -one.excess_errors, one.dimension, one.slice))
 
 
 def _ids(clips: Sequence[ClipResult]) -> tuple[str, ...]:
-    """Slices of the very same clips are one question."""
     return tuple(clip.id for clip in clips)
 
 
-def _can_tell(ids: Sequence[str], everything: Sequence[ClipResult]) -> bool:
-    return min(len(ids), len(everything) - len(ids)) >= LEAST_CLIPS
+def _speakers(clips: Sequence[ClipResult]) -> int:
+    """How many different ones; clips without a speaker count one each."""
+    return len({clip.speaker or ("", clip.id) for clip in clips})
 
 
-def _least_difference(ids: Sequence[str], everything: Sequence[ClipResult], drawn: NDArray[np.int64], asked: int) -> float | None:
+def _units(place: Place, inside: Sequence[ClipResult], everything: Sequence[ClipResult]) -> int:
+    """How many tell of the side that has fewer of them: speakers, of a speaker the clips. 0 when they are too few to tell."""
+    ids = set(_ids(inside))
+    sides = (inside, [clip for clip in everything if clip.id not in ids])
+    if min(len(side) for side in sides) < LEAST_CLIPS:
+        return 0
+    if place.dimension == "speaker":
+        return len(inside)
+    fewest = min(_speakers(side) for side in sides)
+    return fewest if fewest >= LEAST_SPEAKERS else 0
+
+
+def _least_difference(
+    place: Place, inside: Sequence[ClipResult], everything: Sequence[ClipResult], drawn: NDArray[np.int64], asked: int
+) -> float | None:
     """Of the slice from the rest; None where that cannot be told."""
-    if not _can_tell(ids, everything):
+    units, chosen = _units(place, inside, everything), set(_ids(inside))
+    if not units:
         return None
-    chosen = set(ids)
-    inside, rest = ([clip.counts if (clip.id in chosen) is side else ErrorCounts.zero() for clip in everything] for side in (True, False))
-    return least_difference(drawn, inside, rest, clips=min(len(ids), len(everything) - len(ids)), asked=asked)
+    of, rest = ([clip.counts if (clip.id in chosen) is side else ErrorCounts.zero() for clip in everything] for side in (True, False))
+    return least_difference(drawn, of, rest, units=units, asked=asked)
 
 
 def _slice(place: Place, clips: Sequence[ClipResult], everything: Sequence[ClipResult], drawn: NDArray[np.int64], asked: int) -> Slice:
@@ -100,12 +117,12 @@ def _slice(place: Place, clips: Sequence[ClipResult], everything: Sequence[ClipR
     counts, whole = total(clip.counts for clip in clips), total(clip.counts for clip in everything)
     rest_words, rest_errors = whole.words - counts.words, whole.errors - counts.errors
     rest_wer = rest_errors / rest_words if rest_words else None
-    surely = max(_least_difference(ids, everything, drawn, asked) or 0.0, 0.0)
+    surely = max(_least_difference(place, clips, everything, drawn, asked) or 0.0, 0.0)
     return Slice(
         dimension=place.dimension,
         slice=place.slice,
         clip_ids=ids,
-        speakers=len({clip.speaker or ("", clip.id) for clip in clips}),
+        speakers=_speakers(clips),
         words=counts.words,
         errors=counts.errors,
         wer=counts.rate,

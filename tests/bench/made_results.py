@@ -39,6 +39,8 @@ class Said:
     wrong_words: int = 0
     lost_words: int = 0
     lost: bool = False
+    early: bool = False
+    """Its only final came long before its end."""
     error: str = ""
 
     @property
@@ -47,7 +49,7 @@ class Said:
 
     @property
     def ttfs_ms(self) -> float | None:
-        return None if self.lost else self.vad_stop_ms + self.response_ms + self.outside_ms
+        return None if self.lost or self.early else self.vad_stop_ms + self.response_ms + self.outside_ms
 
 
 def latency(clips: Sequence[Said], *, streams: int = 1, **changed: Any) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def latency(clips: Sequence[Said], *, streams: int = 1, **changed: Any) -> dict[
         "late": sum(said.response_ms > BUDGET.total_ms for said in heard),
         "degraded": 0,
         "lost": len(clips) - len(heard),
-        "early": 0,
+        "early": sum(said.early for said in clips),
         "refused": 0,
         "failed": [{"id": f"clip {number}", "error": said.error} for number, said in enumerate(clips) if said.error],
         "wer": round(sum(said.wrong_words for said in clips) / words, 5),
@@ -204,7 +206,14 @@ def _run(number: int, said: Said) -> dict[str, Any]:
         "endpoint_wait_ms": said.vad_stop_ms,
         "beam_size": 5,
     }
-    final = {"text": said.text, "start_s": 0.2, "end_s": 1.5, "held_after_ms": said.ttfs_ms, "floor_ms": said.floor_ms, "ledger": ledger}
+    final = {
+        "text": said.text,
+        "start_s": 0.2,
+        "end_s": 1.5,
+        "held_after_ms": -600.0 if said.early else said.ttfs_ms,
+        "floor_ms": said.floor_ms,
+        "ledger": ledger,
+    }
     return {
         "id": f"clip {number}",
         "speech_start_s": 0.2,

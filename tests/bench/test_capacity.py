@@ -327,30 +327,27 @@ def search_one_stream(server: str, folder: Path, *arguments: str) -> tuple[int, 
 
 
 def test_a_real_server_in_good_health_carries_a_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a busy machine the bench may be too slow to tell: then it says so."""
+    """On a busy machine the server or the bench may be too slow: then it says so."""
     with broken_server(decode_ms=0) as server:
         code, result = search_one_stream(server, tmp_path, "--slo-ms", "3000")
     (point,) = result["curve"]
-    assert (point["late"], point["lost"], point["early"], point["refused"], point["failed"]) == (0, 0, 0, 0, 0)
+    assert (point["lost"], point["early"], point["refused"], point["failed"]) == (0, 0, 0, 0)
     assert point["clips"] >= 2
     assert point["server"] is None
-    assert point["repeats"][0]["bench"]["cpu_percent"] > 0
     assert (code, result["max_streams"]) == ((0, 1) if point["passed"] else (1, 0))
-    assert point["passed"] != bool(point["invalid_because"])
+    assert point["passed"] != bool(point["invalid_because"] or point["failed_because"])
     assert result["unary"]["requests"] > 0
-    assert result["unary"]["bench"]["cpu_percent"] > 0
     said = capsys.readouterr()
     assert "with 50 of 100 clips within 3000 ms" in said.out
     assert "1 stream, repeat 1: " in said.err
-    assert ("not valid: " in said.err) == (not point["passed"])
 
 
 def test_a_server_that_has_become_slow_carries_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By time alone its answers would pass: its own clock says that they are late."""
     with broken_server(decode_ms=700) as server:
         code, result = search_one_stream(server, tmp_path, "--slo-ms", "60000", "--no-unary")
-    assert (code, result["max_streams"], result["valid"]) == (1, 0, True)
-    assert result["limited_by"]["failed_because"] == [f"{result['curve'][0]['segments']} late by the server's own clock"]
+    assert (code, result["max_streams"]) == (1, 0)
+    assert f"{result['curve'][0]['segments']} late by the server's own clock" in result["limited_by"]["failed_because"]
     assert "required and not met: max_streams is 0" in capsys.readouterr().err
 
 

@@ -141,11 +141,19 @@ def test_words_that_are_no_longer_heard_fail() -> None:
     assert gates(compared(all_but(1, replace(CLIPS[0], wrong_words=1)))) == set()
 
 
-def test_a_clip_that_is_newly_lost_or_failed_fails() -> None:
+def test_a_clip_that_is_newly_lost_early_or_failed_fails() -> None:
     assert gates(compared(all_but(1, replace(CLIPS[0], lost=True)))) == {"lost"}
     assert gates(compared(all_but(1, replace(CLIPS[0], error="UNAVAILABLE")))) == {"failed"}
+    assert gates(compared(all_but(1, replace(CLIPS[0], early=True)))) == {"early"}
     lost = all_but(1, replace(CLIPS[0], lost=True))
     assert gates(compared(lost, lost)) == set()
+
+
+def test_so_few_clips_that_words_cannot_be_told_to_be_worse_are_noted() -> None:
+    few = [replace(CLIPS[0], wrong_words=wrong) for wrong in (0, 2)]
+    comparison = compared([few[1]] * 5, [few[0]] * 5)
+    assert gates(comparison) == set()
+    assert "5 clips cannot tell whether words got worse: 6 or more can" in comparison.notes
 
 
 def test_more_late_finals_fail_unless_the_slower_machine_explains_them() -> None:

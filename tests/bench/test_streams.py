@@ -127,6 +127,12 @@ def test_a_final_clearly_before_the_end_of_speech_answers_nothing() -> None:
     assert (spoken.ttfs_ms, spoken.early, spoken.lost) == (None, True, False)
 
 
+def test_where_the_end_of_speech_is_not_known_no_final_is_called_early() -> None:
+    """Nothing stood out of the noise, and the end of the clip was taken."""
+    unknown = replace(part(end_s=1.0), end=SpeechEnd(1.0, "clip"))
+    assert not Spoken(unknown, (seen("one", 0.0, -900.0),), ()).early
+
+
 @pytest.mark.parametrize("held_after_ms", [600.0, -600.0])
 def test_where_nothing_was_said_nothing_is_timed(held_after_ms: float) -> None:
     made_up = Spoken(part(text=" "), (seen("you", 0.0, held_after_ms),), (), shown=(Shown(0, "you", 500.0, 500.0, is_final=True),))

@@ -38,7 +38,7 @@ def info(model: str = "small", sha256: str = HERE["small"], definition: str = "v
 
 
 def test_what_the_server_runs_is_taken() -> None:
-    twin = twin_of(info(), None, find)
+    twin = twin_of(info(), None, find, HERE)
     assert (twin.model, twin.definition.digest, twin.notes) == ("small", V1.digest, ())
 
 
@@ -48,13 +48,25 @@ def test_a_model_that_is_wanted_and_is_the_servers_own_needs_no_note() -> None:
 
 
 def test_a_model_that_is_not_here_is_replaced_with_a_note() -> None:
-    twin = twin_of(info(model="large"), None, find)
-    assert (twin.model, twin.notes) == ("base", ("alone base was measured: the server's model, large, is not here",))
+    twin = twin_of(info(model="large"), None, find, {*HERE, "large"})
+    assert (twin.model, twin.notes) == (
+        "base",
+        ("alone base was measured: the server's model, large, is not here; --model says where it is",),
+    )
+
+
+def test_a_name_that_is_not_a_published_one_is_not_looked_for() -> None:
+    """It may be anything, and looking for it may fetch it."""
+
+    def refuse(model: str) -> ModelFiles:
+        raise AssertionError(f"{model} was looked for")
+
+    assert twin_of(info(model="somebody/large"), None, refuse).model == "base"
 
 
 @pytest.mark.parametrize(("wanted", "chosen"), [("base", "base"), (None, "small")])
 def test_other_weights_than_the_servers_are_told(wanted: str | None, chosen: str) -> None:
-    twin = twin_of(info(sha256="3" * 64), wanted, find)
+    twin = twin_of(info(sha256="3" * 64), wanted, find, HERE)
     assert (twin.model, twin.notes) == (chosen, (f"alone {chosen} was measured: the server runs small with weights 333333333333",))
 
 
@@ -64,8 +76,11 @@ def test_a_model_that_is_wanted_and_not_here_is_an_error() -> None:
 
 
 def test_a_definition_that_is_not_here_is_replaced_with_a_note() -> None:
-    twin = twin_of(info(definition="v9"), None, find)
-    assert (twin.definition.digest, twin.notes) == (V1.digest, ("alone data definition v1 was used: the server's, v9, is not here",))
+    twin = twin_of(info(definition="v9"), None, find, HERE)
+    assert (twin.definition.digest, twin.notes) == (
+        V1.digest,
+        ("alone data definition v1 was used: the server's, v9, is not here; --model says where it is",),
+    )
 
 
 def test_other_rules_under_the_same_name_are_told() -> None:

@@ -180,7 +180,7 @@ def sides(errors: list[int], inside: int) -> tuple[list[ErrorCounts], list[Error
 def test_what_is_asked_besides_others_must_differ_more_to_be_sure() -> None:
     inside, rest = sides([3, 4, 2, 5, 3, 4, 3, 5] + [0, 1, 2] * 10, 8)
     drawn = draws([None] * 38, seed=0)
-    alone, among_many = (least_difference(drawn, inside, rest, clips=8, asked=asked) for asked in (1, 60))
+    alone, among_many = (least_difference(drawn, inside, rest, units=8, asked=asked) for asked in (1, 60))
     assert alone is not None
     assert among_many is not None
     assert 0.0 < among_many < alone < 29 / 80 - 0.1
@@ -188,7 +188,7 @@ def test_what_is_asked_besides_others_must_differ_more_to_be_sure() -> None:
 
 def test_what_is_the_same_is_not_sure_to_be_above_and_nothing_differs_from_no_words() -> None:
     inside, rest = sides([1, 2] * 10, 10)
-    least = least_difference(draws([None] * 20, seed=0), inside, rest, clips=10, asked=1)
+    least = least_difference(draws([None] * 20, seed=0), inside, rest, units=10, asked=1)
     assert least is not None
     assert least < 0.0
-    assert least_difference(draws([None] * 20, seed=0), inside, [ErrorCounts.zero()] * 20, clips=10, asked=1) is None
+    assert least_difference(draws([None] * 20, seed=0), inside, [ErrorCounts.zero()] * 20, units=10, asked=1) is None

@@ -29,6 +29,7 @@ from tests.fake_engine import FakeEngine, said
 from tests.recordings import recording
 from tests.waiting import until
 
+ROOT = Path(__file__).resolve().parents[2]
 HELLO = recording("hello_world")
 
 
@@ -187,12 +188,13 @@ def test_what_failed_is_heard_again_by_the_same_command_and_nothing_else(manifes
 
 def test_a_run_that_somebody_interrupts_says_so_and_is_taken_up(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C, once the first clip was heard."""
-    rows = [{"id": str(number), "audio": str(recording("counting")), "text": "one"} for number in range(12)]
+    rows = [{"id": str(number), "audio": str(recording("counting")), "text": "one"} for number in range(40)]
     manifest.write_text("\n".join(json.dumps(row) for row in rows))
     arguments, out = run_of(manifest)
     kept = journal_path(out)
-    with subprocess.Popen([sys.executable, "-m", "eval", *arguments], stderr=subprocess.PIPE, text=True) as process:
-        asyncio.run(until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 1))
+    command = [sys.executable, "-m", "eval", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        asyncio.run(until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 1, timeout_s=120))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, f"python -m eval: interrupted; the same command goes on from {kept}\n")

@@ -116,6 +116,16 @@ def test_a_set_that_is_lost_is_not_hidden_by_another_that_improves() -> None:
     assert [(one.set, one.rate.errors_before, one.rate.errors_after) for one in comparison.sets] == [("telephone", 0, 20), ("read", 40, 0)]
 
 
+def test_sets_that_cannot_fail_by_themselves_are_named() -> None:
+    """Six speakers, all of them worse: one of 32 ways to deal the signs, which is not significant of two sets."""
+
+    def of_six(name: str) -> list[ClipResult]:
+        return [clip(f"{name} {n}", SAID, SAID, set_name=name, speaker=f"{name} {n}") for n in range(6)]
+
+    both = run([*of_six("read"), *of_six("telephone")])
+    assert compare(both, both).notes == ["2 of 2 sets have too few speakers to fail by themselves: read, telephone"]
+
+
 def test_a_small_set_a_little_worse_does_not_fail_for_itself() -> None:
     """Four clips, all worse: the bootstrap would be certain, flipped signs are not."""
     before = run([*clips([0] * 4, set_name="few"), *clips([1] * 100, set_name="many")])

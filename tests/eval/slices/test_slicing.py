@@ -204,6 +204,14 @@ def test_a_few_clips_are_never_clear() -> None:
     assert (worst.ci95, worst.clear) == ((0.5, 0.5), False)
 
 
+def test_what_one_voice_has_in_common_is_told_of_the_voice_alone() -> None:
+    """Twelve bad clips of a street, all of one speaker: it may be the speaker, so only the slice by speaker is clear."""
+    good = [clip(f"good {n}", "a b c d", "a b c x" if n % 4 == 0 else "a b c d", speaker=f"q{n}") for n in range(40)]
+    bad = [clip(f"bad {n}", "a b c d", "a x x x" if n % 3 else "x x x x", speaker="anna") for n in range(12)]
+    street = [replace(one, conditions=("street",)) for one in bad]
+    assert [one.dimension for one in slices_of(run([*street, *good])) if one.clear] == ["speaker"]
+
+
 def test_characters_and_silence_are_not_in_the_slices() -> None:
     spoken = clip("a", "red green", "red")
     others = [clip("zh", "今天", "今", language="zh"), clip("fan", "", "you")]
