@@ -275,7 +275,7 @@ def _draw_promise(axes: Axes, result: CapacityResult) -> None:
     axes.set(ylabel="ms")
     axes.margins(y=0.12)
     axes.set_ylim(bottom=0)
-    axes.legend(*axes.get_legend_handles_labels(), loc="upper left", fontsize=8)
+    axes.legend(*axes.get_legend_handles_labels(), loc="lower left", fontsize=8)
 
 
 def _draw_troubles(axes: Axes, curve: Sequence[CapacityPoint]) -> None:

@@ -56,8 +56,8 @@ def test_the_client_example_is_five_lines_long() -> None:
 LINKS = sorted(
     {
         (str(path.relative_to(ROOT)), target)
-        for path in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/results/*.md"))
-        for target in re.findall(r"\]\(([^)#:]+)", path.read_text(encoding="utf-8"))
+        for path in (*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/README.md"), *ROOT.glob("*/results/*.md"))
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
     }
 )
 

@@ -82,7 +82,7 @@ def test_every_clip_is_there_with_the_parts_of_its_time() -> None:
 def test_a_capacity_shows_every_number_of_streams_that_was_tried() -> None:
     document = parse(page_of([capacity(*CURVE)]))
     assert row(document, "2")[:5] == ["2", "kept", "400", "400", "400"]
-    assert row(document, "2")[12:] == ["2 of 3 kept it", ""]
+    assert row(document, "2")[13:] == ["2 of 3 kept it", ""]
     assert row(document, "3")[1] == "cannot tell"
     assert row(document, "4")[1] == "broken"
     assert "time to final text, 95 of 100 clips: 700 ms, wanted 500" in row(document, "4")[-1]

@@ -79,10 +79,10 @@ def test_a_definition_that_is_not_here_is_replaced_with_a_note() -> None:
     twin = twin_of(info(definition="v9"), None, find, HERE)
     assert (twin.definition.digest, twin.notes) == (
         V1.digest,
-        ("alone data definition v1 was used: the server's, v9, is not here; --model says where it is",),
+        ("alone data definition v1 was used: the server's, v9, is not here",),
     )
 
 
 def test_other_rules_under_the_same_name_are_told() -> None:
-    (note,) = twin_of(info(digest="abc"), None, find).notes
+    (note,) = twin_of(info(digest="abc"), None, find, HERE).notes
     assert note == f"alone data definition v1 {V1.digest} was used: the server's is abc"

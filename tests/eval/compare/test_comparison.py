@@ -123,7 +123,7 @@ def test_sets_that_cannot_fail_by_themselves_are_named() -> None:
         return [clip(f"{name} {n}", SAID, SAID, set_name=name, speaker=f"{name} {n}") for n in range(6)]
 
     both = run([*of_six("read"), *of_six("telephone")])
-    assert compare(both, both).notes == ["2 of 2 sets have too few speakers to fail by themselves: read, telephone"]
+    assert "2 of 2 sets have too few speakers to fail by themselves: read, telephone" in compare(both, both).notes
 
 
 def test_a_small_set_a_little_worse_does_not_fail_for_itself() -> None:
