@@ -5,6 +5,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +195,9 @@ def test_a_run_that_somebody_interrupts_says_so_and_is_taken_up(manifest: Path, 
     arguments, out = run_of(manifest)
     kept = journal_path(out)
     command = [sys.executable, "-m", "eval", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with heeding_interrupts():
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    with running as process:
         asyncio.run(until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 1, timeout_s=120))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
@@ -201,6 +205,16 @@ def test_a_run_that_somebody_interrupts_says_so_and_is_taken_up(manifest: Path, 
     assert not out.exists()
     assert main(arguments) == 0
     assert "clips were heard already" in capsys.readouterr().err
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Processes begun here end by SIGINT also where the tests run in the background of a shell, which ignores it for them."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 async def interrupted() -> None:
