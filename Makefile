@@ -16,6 +16,7 @@ GRPCIO_TOOLS := $(shell sed -n 's/^GRPCIO_TOOLS_VERSION = "\(.*\)"/\1/p' protos/
 AUDIO ?=
 MANIFEST ?=
 STREAMS ?= 1
+MODEL ?= base
 
 help:
 	@echo "make demo [AUDIO=file]      hear a file become text, as it is spoken"
@@ -26,6 +27,7 @@ help:
 	@echo "make bench MANIFEST=m.jsonl [STREAMS=1]  time to final text in real time, and a page: build/bench.html"
 	@echo "make protos                 make the gRPC stubs again from protos/"
 	@echo "make clean                  remove what was installed and made"
+	@echo "MODEL=tiny.en make eval ...  the smaller model; bench likewise"
 	@echo "PYTHON=python3.12 make ...  chooses the Python to build .venv with"
 
 # Two files say what is installed; when either is newer than the last set-up, it is done again.
@@ -69,12 +71,12 @@ check: .venv/.ready .venv-protos/.ready
 bench: .venv/.ready
 	@test -n "$(MANIFEST)" || { echo "MANIFEST=file.jsonl is needed: lines of {\"audio\": path, \"text\": words}" >&2; exit 2; }
 	@mkdir -p build
-	@$(BIN)/python -m bench latency --manifest "$(MANIFEST)" --streams $(STREAMS) --json build/bench.json --html build/bench.html
+	@$(BIN)/python -m bench latency --manifest "$(MANIFEST)" --streams $(STREAMS) --model $(MODEL) --json build/bench.json --html build/bench.html
 
 eval: .venv/.ready
 	@test -n "$(MANIFEST)" || { echo "MANIFEST=file.jsonl is needed: lines of {\"audio\": path, \"text\": words}" >&2; exit 2; }
 	@mkdir -p build
-	@code=0; $(BIN)/python -m eval run --manifest "$(MANIFEST)" --via server --json build/eval.json || code=$$?; \
+	@code=0; $(BIN)/python -m eval run --manifest "$(MANIFEST)" --via server --model $(MODEL) --json build/eval.json || code=$$?; \
 	if [ $$code -le 1 ]; then $(BIN)/python -m eval report build/eval.json || code=$$?; fi; exit $$code
 
 protos: .venv-protos/.ready

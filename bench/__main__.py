@@ -13,7 +13,7 @@ from bench.commands.soak import soak_command
 from eval.console import run_app
 
 app = typer.Typer(
-    help="How fast the words come.", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    help="How fast the words come.", add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.command("latency")(latency_command)
 app.command("capacity")(capacity_command)

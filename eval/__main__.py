@@ -17,7 +17,7 @@ from eval.commands.tail import tail_command
 from eval.console import run_app
 
 app = typer.Typer(
-    help="How right the words are.", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    help="How right the words are.", add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.command("run")(run_command)
 app.command("noise")(noise_command)

@@ -28,9 +28,10 @@ class Interrupted(Exception):
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
-    """Run a command and give its exit code. What went wrong is one line on stderr, never a traceback."""
+    """Run a command and give its exit code; without any, show the help. What went wrong is one line on stderr, never a traceback."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(args=arguments, prog_name=name, standalone_mode=False)
+        code = app(args=given or ["--help"], prog_name=name, standalone_mode=False)
     except _UsageError as error:
         return _wrong(name, error.format_message())
     except typer.Exit as stop:
@@ -41,8 +42,9 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int
         sys.stderr.write(f"{name}: {stop}\n")
         return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # newer versions of the library give it back as a code
         sys.stderr.write(f"{name}: interrupted, nothing was written\n")
-        return INTERRUPTED
     return code if isinstance(code, int) else GOOD
 
 

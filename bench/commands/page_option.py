@@ -1,5 +1,6 @@
 """`--html`, the same for every command that measures: the result as a page, beside its JSON."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,5 +20,6 @@ def check_page(html: Path | None, *, inputs: Iterable[Path] = ()) -> None:
 
 
 def write_page(html: Path | None, result: Mapping[str, Any]) -> None:
+    """`result`: as it goes into JSON. The page is made of what a reader of that file would have, lists for tuples and all."""
     if html is not None:
-        write_text(html, page_of([result]))
+        write_text(html, page_of([json.loads(json.dumps(result))]))

@@ -89,6 +89,14 @@ def _show(result: Mapping[str, Any]) -> None:
         if rate["characters"]:
             _add_row(table, f"{name}, characters", rate["characters"], "cer", "characters")
     console.print(table)
+    if overfull := [one for one in result["hypotheses"] if 0 < one["words"] < one["S"] + one["D"] + one["I"]]:
+        worst = max(overfull, key=lambda one: (one["S"] + one["D"] + one["I"]) / one["words"])
+        console.print(
+            f"{len(overfull)} with more errors than words, such as {worst['id']}: "
+            "repeats, or digits that the text rules joined into one number",
+            markup=False,
+            soft_wrap=True,
+        )
     if silence := result["silence"]:
         console.print(
             f"silence: {silence['words']} words in {silence['minutes']} minutes of {silence['clips']} recordings without speech, "

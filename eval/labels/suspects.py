@@ -106,7 +106,7 @@ def _compare(clip: Clip, results: Mapping[str, ClipResult]) -> _Compared | None:
 def _bounds(compared: Sequence[_Compared]) -> Bounds:
     quarter, half = (float(bound) for bound in np.quantile([one.confidence for one in compared], [0.25, 0.5]))
     low, high = np.quantile([one.error_rate for one in compared if one.confidence >= half], [0.25, 0.75])
-    return Bounds(half, quarter, max(float(high + 1.5 * (high - low)), LEAST_ERROR_RATE))
+    return Bounds(half, quarter, min(max(float(high + 1.5 * (high - low)), LEAST_ERROR_RATE), 1.0))
 
 
 def _suspect(one: _Compared, bounds: Bounds) -> Suspect | None:

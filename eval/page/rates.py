@@ -89,8 +89,8 @@ def rates_of(run: RunResult) -> Rates:
     fields = run.fields
     try:
         return Rates(
-            words=_words("all", fields) if fields["clips"] else None,
-            characters=_characters("all", fields["characters"]) if fields["characters"] else None,
+            words=_words("total", fields) if fields["clips"] else None,
+            characters=_characters("total", fields["characters"]) if fields["characters"] else None,
             silence=Silence(**fields["silence"]) if fields["silence"] else None,
             by_set=_rows(fields["by_set"]),
             by_language=_rows(fields["by_language"]),

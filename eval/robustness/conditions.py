@@ -122,7 +122,9 @@ def conditions_of(families: Sequence[str], surroundings: Surroundings | None) ->
     wanted = set(families) or set(FAMILIES) - (NEED_SURROUNDINGS if surroundings is None else set())
     if surroundings is not None:
         if "noise" in wanted and not surroundings.noises:
-            raise WrongCall("--noise: there is no noise in it; choose --conditions without noise")
+            raise WrongCall(
+                "--noise: there is no noise in it (lines without text, not speech, silence or rooms); choose --conditions without noise"
+            )
         if "reverberation" in wanted and not surroundings.responses:
             raise WrongCall("--noise: there is no room impulse response in it; choose --conditions without reverberation")
     return [condition for condition in CONDITIONS if condition.family in wanted]

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
 from eval.__main__ import main
+from eval.console import INTERRUPTED, run_app
 
 
 @pytest.fixture
@@ -108,6 +110,23 @@ def test_each_command_has_its_own_example_of_a_requirement(command: str, example
     assert f"'{example}'" in "".join(capsys.readouterr().out.split())
 
 
-def test_help_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert "noise" in capsys.readouterr().out
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_asking_for_help_and_asking_for_nothing_show_the_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "noise" in said
+    assert said.count("\n") > 10
+
+
+def test_ctrl_c_in_a_command_that_keeps_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def measure() -> None:
+        raise KeyboardInterrupt
+
+    @app.command()
+    def other() -> None: ...
+
+    assert run_app(app, ["measure"], "python -m x") == INTERRUPTED
+    assert capsys.readouterr().err == "python -m x: interrupted, nothing was written\n"

@@ -73,7 +73,7 @@ def test_each_set_has_its_rate_interval_bar_and_kinds_of_errors(document: Elemen
     sets = document.with_id("sets")
     assert row_of(sets, "street") == ["street", "6", "96", "12.5 %", "12.5 to 12.5 %", "", "6", "0", "6"]
     assert row_of(sets, "chinese")[:4] == ["chinese characters", "1", "4", "25.0 %"]
-    assert row_of(sets, "all")[-3:] == ["6", "5", "6"]
+    assert row_of(sets, "total")[-3:] == ["6", "5", "6"]
     bars = list(sets.all("svg", "bar"))
     assert bars
     assert all(bar.attributes["aria-hidden"] == "true" for bar in bars), "the same figures stand beside"
