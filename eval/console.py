@@ -28,10 +28,13 @@ class Interrupted(Exception):
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
-    """Run a command and give its exit code; without any, show the help. What went wrong is one line on stderr, never a traceback."""
+    """Run a command and give its exit code; where there are several and none is named, show the help. What went wrong is one line on
+    stderr, never a traceback."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given and len(app.registered_commands) > 1:
+        given = ["--help"]
     try:
-        code = app(args=given or ["--help"], prog_name=name, standalone_mode=False)
+        code = app(args=given, prog_name=name, standalone_mode=False)
     except _UsageError as error:
         return _wrong(name, error.format_message())
     except typer.Exit as stop:
