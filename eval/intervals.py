@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from eval.significance import sign_flip_p_value
+from eval.speakers import owners
 from eval.wer import ErrorCounts
 
 RESAMPLES = 2_000
@@ -102,8 +103,9 @@ def least_difference(
 
 def draws(speakers: Sequence[str | None], *, seed: int) -> NDArray[np.int64]:
     """How often each clip is in each draw; shape (RESAMPLES, clips)."""
-    owners = [speaker if speaker is not None else index for index, speaker in enumerate(speakers)]
-    clips_of = {owner: [index for index, one in enumerate(owners) if one == owner] for owner in dict.fromkeys(owners)}
+    clips_of: dict[str | int, list[int]] = {}
+    for index, owner in enumerate(owners(speakers)):
+        clips_of.setdefault(owner, []).append(index)
     generator = np.random.default_rng(seed)
     often = generator.multinomial(len(clips_of), np.full(len(clips_of), 1 / len(clips_of)), size=RESAMPLES)
     drawn = np.zeros((RESAMPLES, len(speakers)), np.int64)

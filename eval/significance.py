@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eval.speakers import owners
+
 
 def sign_flip_p_value(changes: Sequence[int], speakers: Sequence[str | None]) -> float:
     """Two-sided chance of a sum at least as far from 0, were each speaker's change as likely to be of the other sign.
@@ -24,8 +26,8 @@ def sign_flip_p_value(changes: Sequence[int], speakers: Sequence[str | None]) ->
         8 points                                       0.8 %         43.8 %
     """
     together: Counter[str | int] = Counter()
-    for index, (change, speaker) in enumerate(zip(changes, speakers, strict=True)):
-        together[index if speaker is None else speaker] += change
+    for change, owner in zip(changes, owners(speakers), strict=True):
+        together[owner] += change
     reach = sum(abs(change) for change in together.values())
     size = 2 * reach + 1
     # The chances of a sum of independent changes: the product of their spectra, each a cosine, turned back.

@@ -8,6 +8,7 @@ from eval.intervals import difference
 from eval.recognisers import Heard
 from eval.result import ClipResult, Kind
 from eval.significance import holm
+from eval.speakers import owners
 from eval.wer import total
 
 UNMEASURED_LUFS = -70.0
@@ -147,7 +148,7 @@ def set_changes(clips: Sequence[Both]) -> list[SetChange]:
     rates = [(key, rate) for key, inside in members.items() if key[1] != "silence" and (rate := rate_change(inside)) is not None]
     corrected = holm([rate.p for _, rate in rates])
     found = [
-        SetChange(name, kind, rate, p, len({one.speaker or ("", one.id) for one, _ in members[name, kind]}))
+        SetChange(name, kind, rate, p, len(set(owners([one.speaker for one, _ in members[name, kind]]))))
         for ((name, kind), rate), p in zip(rates, corrected, strict=True)
     ]
     return sorted(found, key=lambda one: (-one.rate.difference, one.set, one.kind))

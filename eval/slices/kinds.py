@@ -14,6 +14,7 @@ from eval.language import primary_tag
 from eval.normalize import normalize
 from eval.result import ClipResult
 from eval.slices.slicing import LEAST_SPEAKERS
+from eval.speakers import owners
 from eval.wer import ErrorCounts, total
 
 LONG_WORD_LETTERS = 10
@@ -124,8 +125,7 @@ def _is_more(inside: Sequence[Sampled], rest: Sequence[ErrorCounts]) -> bool:
 
 def _speakers(clips: Sequence[Sampled], counts: Sequence[ErrorCounts]) -> int:
     """Of clips with any words in `counts`; a clip without a speaker counts as one."""
-    said = [(index, clip) for index, (clip, one) in enumerate(zip(clips, counts, strict=True)) if one.words]
-    return len({index if clip.speaker is None else clip.speaker for index, clip in said})
+    return len(set(owners([clip.speaker for clip, one in zip(clips, counts, strict=True) if one.words])))
 
 
 def _wrong(pairs: Sequence[Pair]) -> ErrorCounts:

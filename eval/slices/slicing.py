@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eval.intervals import Sampled, ci95, draws, least_difference
 from eval.result import ClipResult, RunResult
 from eval.slices.bands import NAMED, Place, places
+from eval.speakers import owners
 from eval.wer import ErrorCounts, total
 
 LEAST_CLIPS = 5
@@ -86,7 +87,7 @@ def _ids(clips: Sequence[ClipResult]) -> tuple[str, ...]:
 
 def _speakers(clips: Sequence[ClipResult]) -> int:
     """How many different ones; clips without a speaker count one each."""
-    return len({clip.speaker or ("", clip.id) for clip in clips})
+    return len(set(owners([clip.speaker for clip in clips])))
 
 
 def _units(place: Place, inside: Sequence[ClipResult], everything: Sequence[ClipResult]) -> int:
