@@ -11,6 +11,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -25,7 +26,7 @@ from asr_server.api.service import SpeechService
 from asr_server.api.status import status_of
 from asr_server.api.stream import MAX_OPEN_FINALS
 from asr_server.api.wire import Served, system_version
-from asr_server.engine.engine import DecodeOptions, Engine
+from asr_server.engine.load import WorkerLoad
 from asr_server.engine.weights import resolve
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
@@ -33,6 +34,7 @@ from asr_server.errors import BadSettings, NotServing
 from asr_server.machine import usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
+from asr_server.presets import PRESETS, Preset
 from asr_server.settings import Settings
 from asr_server.version import code_version
 from asr_server.watch.stall import LoopStallMonitor
@@ -205,7 +207,7 @@ def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:
     )
 
 
-def _host(settings: Settings, definition: DataDefinition, engine: Engine, worker: Worker) -> Host:
+def _host(settings: Settings, definition: DataDefinition, engine: WhisperEngine, worker: Worker) -> Host:
     if settings.default_language not in (*engine.languages, "auto"):
         raise BadSettings(
             f"default_language is {settings.default_language!r}, {engine.release.model} speaks: {', '.join(engine.languages)}, or auto"
@@ -216,8 +218,18 @@ def _host(settings: Settings, definition: DataDefinition, engine: Engine, worker
         default_language=settings.default_language,
         limits=settings.limits,
         budget=settings.budget,
-        session=settings.endpointing,
-        decode=DecodeOptions(beam_size=settings.engine.beam_size),
+        presets=_presets(settings),
+        max_beam_size=settings.engine.beam_size,
     )
     system = system_version(code_version(), (definition.version, definition.digest), engine.release)
-    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system)
+    load = WorkerLoad(engine.cost, worker.threads, engine.options.margin_ms, lambda: worker.busy_s)
+    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load)
+
+
+def _presets(settings: Settings) -> tuple[Preset, ...]:
+    """All of them, the default one first, with what the settings overrule."""
+    ordered = sorted(PRESETS.values(), key=lambda preset: preset.name != settings.preset)
+    try:
+        return tuple(replace(preset, session=settings.endpointing.applied_to(preset.session)) for preset in ordered)
+    except ValueError as error:
+        raise BadSettings(f"endpointing: {error}") from None

@@ -11,7 +11,19 @@ class Purpose(Enum):
     """Why a decode is wanted; the order is the order of importance."""
 
     FINAL = 0
+    SPECULATIVE = 1
+    """Begun inside the silence: the final, if the speaker has stopped; else of no use."""
     PARTIAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a window begins with and has been told already: the engine hears it again, so that it knows what it goes on from."""
+
+    words: tuple[str, ...]
+    """As they were told, punctuation attached."""
+    until_sample: int
+    """Position in the stream where the audio of what follows begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,22 @@ class DecodeWanted:
     window: SpeechWindow
     endpoint_wait_samples: int = 0
     """Silence between the end of speech and the moment of asking."""
+    said: Said | None = None
+    """What the window begins with; the answer is to hold only what follows."""
+    cues: bool = False
+    """Where the words are and whether a sentence ends with them is wanted as well."""
+    due_samples: int = 0
+    """SPECULATIVE: more audio until the answer can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePromoted:
+    """The speculative decode `job` has become the final of its segment: the server may answer from now on."""
+
+    job: int
+    endpoint_wait_samples: int
+    """Silence between the end of speech and now."""
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +83,26 @@ class Partial:
     stable_text: str
     unstable_text: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Eager:
+    """The text of a segment as it stands inside the silence: its final, unless the speaker goes on. `EagerSettled` tells."""
+
+    segment: int
+    start_sample: int
+    end_sample: int
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class EagerSettled:
+    """Whether an eager text was right: what was said later, or the final, begins with it unchanged."""
+
+    segment: int
+    at_sample: int
+    stood: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +135,17 @@ class StartTimedOut:
     at_sample: int
 
 
-Event = SpeechStarted | SpeechEnded | DecodeWanted | DecodeUnwanted | Partial | Final | UtteranceEnded | Finalized | StartTimedOut
+Event = (
+    SpeechStarted
+    | SpeechEnded
+    | DecodeWanted
+    | DecodePromoted
+    | DecodeUnwanted
+    | Partial
+    | Eager
+    | EagerSettled
+    | Final
+    | UtteranceEnded
+    | Finalized
+    | StartTimedOut
+)

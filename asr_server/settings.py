@@ -6,7 +6,7 @@ The file is YAML with the same names, sections nested. Environment: `ASR_` and t
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from asr_server.api.limits import Limits
 from asr_server.budget import LatencyBudget
 from asr_server.errors import BadSettings
+from asr_server.presets import PresetName, with_longest_segment, with_stop
 from asr_server.session import SessionOptions
 
 ENV_PREFIX = "ASR_"
@@ -29,6 +30,32 @@ class EngineSettings:
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Decodes at a time, one thread each; 0: as many as the cores this process has."""
     beam_size: Annotated[int, Field(ge=1, le=10)] = 5
+    """Largest beam, whatever the preset."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointingSettings:
+    """What overrules every preset. Raises ValueError, naming the field, when a value is out of its range."""
+
+    vad_stop_ms: int | None = None
+    """One wait for all, whatever the text."""
+    end_of_utterance_ms: int | None = None
+    start_timeout_ms: int | None = None
+    max_segment_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self.applied_to(SessionOptions())
+
+    def applied_to(self, session: SessionOptions) -> SessionOptions:
+        if self.max_segment_ms is not None:
+            session = with_longest_segment(session, self.max_segment_ms)
+        if self.vad_stop_ms is not None:
+            session = with_stop(session, self.vad_stop_ms)
+        if self.end_of_utterance_ms is not None:
+            session = replace(session, end_of_utterance_ms=self.end_of_utterance_ms)
+        if self.start_timeout_ms is not None:
+            session = replace(session, start_timeout_ms=self.start_timeout_ms)
+        return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +92,9 @@ class Settings(BaseSettings):
     """How long running streams may go on after SIGTERM."""
     engine: Annotated[EngineSettings, _known_keys(EngineSettings)] = EngineSettings()
     budget: Annotated[LatencyBudget, _known_keys(LatencyBudget)] = LatencyBudget()
-    endpointing: Annotated[SessionOptions, _known_keys(SessionOptions)] = SessionOptions()
+    preset: PresetName = "balanced"
+    """How accuracy is weighed against time where a caller does not say."""
+    endpointing: Annotated[EndpointingSettings, _known_keys(EndpointingSettings)] = EndpointingSettings()
     limits: Annotated[Limits, _known_keys(Limits)] = Limits()
     telemetry: Annotated[TelemetrySettings, _known_keys(TelemetrySettings)] = TelemetrySettings()
 

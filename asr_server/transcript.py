@@ -32,10 +32,14 @@ class Hypothesis:
 
     alternatives: tuple[Alternative, ...] = ()
     words: tuple[Word, ...] = ()
-    """Words of the best alternative; empty unless word times were asked for."""
+    """Words of the best alternative; empty unless word times or cues were asked for."""
     language: str = "en"
     language_probability: float = 1.0
     no_speech_probability: float = 0.0
+    log_probability: float = 0.0
+    """Mean a token of the best alternative, end of text included."""
+    end_probability: float | None = None
+    """That a sentence ends with the text: of a full stop in the place of its last punctuation. None unless cues were asked for."""
     rejected: str = ""
     """Why there is no text, when there is none: a rejection of the data definition or "no_speech"."""
 

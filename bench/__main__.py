@@ -7,6 +7,7 @@ import typer
 
 from bench.commands.capacity import capacity_command
 from bench.commands.compare import compare_command
+from bench.commands.curve import curve_command
 from bench.commands.latency import latency_command
 from bench.commands.report import report_command
 from bench.commands.soak import soak_command
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command("latency")(latency_command)
 app.command("capacity")(capacity_command)
+app.command("curve")(curve_command)
 app.command("soak")(soak_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)

@@ -24,12 +24,16 @@ def said(text: str) -> Decoding:
 class FakeEngine:
     """Answers every decode by `answer`, by default with the text "ok"."""
 
-    release = Release(model="fake", weights_sha256="0" * 64)
-    languages: tuple[str, ...] = ("en",)
-
     def __init__(
-        self, answer: Callable[[Normalized, DecodeOptions], Decoding] = lambda _audio, _options: said("ok"), cost: CostModel = COST
+        self,
+        answer: Callable[[Normalized, DecodeOptions], Decoding] = lambda _audio, _options: said("ok"),
+        cost: CostModel = COST,
+        *,
+        model: str = "fake",
+        languages: tuple[str, ...] = ("en",),
     ) -> None:
+        self.release = Release(model=model, weights_sha256="0" * 64)
+        self.languages = languages
         self.cost = cost
         self._answer = answer
 

@@ -24,7 +24,7 @@ def test_defaults_are_a_working_server() -> None:
     settings = read_settings()
     assert (settings.host, settings.port, settings.model) == ("127.0.0.1", 50_051, "base")
     assert settings.budget.total_ms == 500
-    assert settings.endpointing.vad_stop_ms == 500
+    assert settings.preset == "balanced"
 
 
 def test_the_command_line_outranks_the_environment_outranks_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,37 @@
-"""Who may come in: a count of sessions, and whether the server takes new ones at all."""
+"""Who may come in: whether the server takes new sessions at all, how many, and whether the recogniser keeps its promise to those inside."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Protocol
 
 from asr_server.api.limits import Limits
 from asr_server.errors import NotServing, Overloaded
 
 
+class Load(Protocol):
+    """How busy the recogniser is, and whether it has time for one more. Times are seconds of the admission's clock."""
+
+    def opened(self, now_s: float) -> None: ...
+
+    def closed(self, lasted_s: float, now_s: float) -> None: ...
+
+    def fits_one_more(self, now_s: float) -> bool: ...
+
+    def retry_after_s(self) -> float:
+        """When a place will be free, as far as can be told."""
+
+
 class Admission:
     """Used on the event loop only. Every session that enters leaves, however it ends."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._now = now
         self._numbers = count(1)
         self._active = 0
+        self._load: Load | None = None
         self._closed_because = "the server is loading its model"
 
     @property
@@ -22,7 +39,9 @@ class Admission:
         """Sessions inside."""
         return self._active
 
-    def open(self) -> None:
+    def open(self, load: Load | None = None) -> None:
+        """Let sessions in; without a `load` their number alone decides."""
+        self._load = load
         self._closed_because = ""
 
     def close(self, because: str) -> None:
@@ -30,14 +49,24 @@ class Admission:
         self._closed_because = because
 
     @contextmanager
-    def enter(self) -> Iterator[int]:
-        """A number for a new session. Raises `NotServing` or `Overloaded`."""
+    def enter(self, *, live: bool = True) -> Iterator[int]:
+        """A number for a new session. Raises `NotServing` or `Overloaded`. `live`: somebody speaks and waits for answers in time; a
+        session that is not has no time promised, and only their number is limited."""
         if self._closed_because:
             raise NotServing(self._closed_because)
+        came_s, load = self._now(), self._load if live else None
+        retry_after_s = round(load.retry_after_s(), 1) if load is not None else self._limits.retry_after_s
         if self._active >= self._limits.max_sessions:
-            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", self._limits.retry_after_s)
+            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", retry_after_s)
+        if load is not None and not load.fits_one_more(came_s):
+            raise Overloaded(f"the recogniser has no time for more than the {self._active} sessions inside", retry_after_s)
         self._active += 1
+        if load is not None:
+            load.opened(came_s)
         try:
             yield next(self._numbers)
         finally:
             self._active -= 1
+            if load is not None:
+                left_s = self._now()
+                load.closed(left_s - came_s, left_s)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from asr_server.api.admission import Load
 from asr_server.api.wire import Served
 from asr_server.engine.engine import Engine
 from asr_server.engine.worker import Worker
@@ -18,4 +19,5 @@ class Host:
     definition: DataDefinition
     served: Served
     system: pb.SystemVersion
+    load: Load | None = None
     now: Callable[[], float] = time.monotonic

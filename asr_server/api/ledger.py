@@ -17,16 +17,31 @@ class Ledger:
     degraded: tuple[str, ...]
     endpoint_wait_ms: float
     predicted_ms: float
+    speculated_ms: float = 0.0
+    """Of the recognition, what was done before the clock started."""
 
     @property
     def late(self) -> bool:
         return self.response_ms > self.budget.total_ms
 
 
-def settle(budget: LatencyBudget, stages: tuple[Stage, ...], decoded: Decoded, *, response_ms: float, endpoint_wait_ms: float) -> Ledger:
-    """Sum the stages by slice. A stage may occur more than once (`condition` runs on the loop and in the worker)."""
+def settle(
+    budget: LatencyBudget, stages: tuple[Stage, ...], decoded: Decoded, *, start_s: float, end_s: float, endpoint_wait_ms: float
+) -> Ledger:
+    """Sum the stages by slice, as far as they lie after `start_s`, when the clock started: what was done in the silence before cost nobody.
+
+    A stage may occur more than once (`condition` runs on the loop and in the worker).
+    """
     spent: dict[SliceName, float] = dict.fromkeys(SLICE_NAMES, 0.0)
     for name in SLICE_NAMES:
-        spent[name] = sum(stage.spent_ms for stage in stages if stage.name == name)
+        spent[name] = sum(spent_after(stage, start_s) for stage in stages if stage.name == name)
+    response_ms = (end_s - start_s) * 1000
     spent["reserve"] = max(response_ms - sum(spent.values()), 0.0)
-    return Ledger(budget, response_ms, spent, decoded.degraded, endpoint_wait_ms, decoded.plan.predicted_ms)
+    recognition: SliceName = "asr"
+    speculated_ms = sum(stage.spent_ms for stage in stages if stage.name == recognition) - spent[recognition]
+    return Ledger(budget, response_ms, spent, decoded.degraded, endpoint_wait_ms, decoded.plan.predicted_ms, speculated_ms)
+
+
+def spent_after(stage: Stage, start_s: float) -> float:
+    """Ms of a stage that lie after `start_s`."""
+    return max(stage.end_s - max(stage.start_s, start_s), 0.0) * 1000

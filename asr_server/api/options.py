@@ -47,6 +47,9 @@ class StreamOptions:
     word_times: bool = False
     max_alternatives: int = 1
     phrases: tuple[str, ...] = ()
+    preset: str = ""
+    """"fast", "balanced" or "accurate"."""
+    eager_results: bool = False
     vad_stop_ms: int = 0
     end_of_utterance_ms: int = 0
     start_timeout_ms: int = 0
@@ -75,11 +78,17 @@ class StreamOptions:
             enable_voice_activity_events=self.voice_activity_events,
             endpointing=self._endpointing(),
             latency_budget_ms=self.latency_budget_ms,
+            preset=self.preset,
+            eager_results=self.eager_results,
         )
 
     def to_recognize_request(self, audio: bytes) -> pb.RecognizeRequest:
         return pb.RecognizeRequest(
-            config=self._config(), audio=audio, latency_budget_ms=self.latency_budget_ms, endpointing=self._endpointing()
+            config=self._config(),
+            audio=audio,
+            latency_budget_ms=self.latency_budget_ms,
+            endpointing=self._endpointing(),
+            preset=self.preset,
         )
 
     def _config(self) -> pb.RecognitionConfig:

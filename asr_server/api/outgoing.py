@@ -9,7 +9,7 @@ from asr_server.api.ledger import Ledger, settle
 from asr_server.api.record import segment_record, system_attributes
 from asr_server.api.wire import Wanted, final_result, ledger_message
 from asr_server.engine.worker import Decoded
-from asr_server.events import DecodeWanted, Final
+from asr_server.events import Final
 from asr_server.pb import asr_pb2 as pb
 from asr_server.watch.observer import CallObserver, SegmentRecord, Stage
 
@@ -21,7 +21,9 @@ Write = Callable[[Response], Awaitable[None]]
 class Asked:
     """When and why a final was asked for."""
 
-    wanted: DecodeWanted
+    segment: int
+    endpoint_wait_samples: int
+    """Silence between the end of speech and that moment."""
     answer_at_s: float
     before: tuple[Stage, ...]
     """Stages of the message that closed the segment: ingest, condition."""
@@ -81,15 +83,16 @@ class Outbox:
     def record_failure(self, asked: Asked, error: BaseException) -> None:
         attributes = system_attributes(self._host.system)
         now_s = self._host.now()
-        self._call.segment(SegmentRecord(asked.wanted.segment, asked.answer_at_s, now_s, asked.before, attributes, failed=str(error)))
+        self._call.segment(SegmentRecord(asked.segment, asked.answer_at_s, now_s, asked.before, attributes, failed=str(error)))
 
     def _settle(self, ready: ReadyFinal, taken_s: float) -> Ledger:
         return settle(
             self._wanted.budget,
             _stages(ready, taken_s),
             ready.decoded,
-            response_ms=(taken_s - ready.asked.answer_at_s) * 1000,
-            endpoint_wait_ms=ready.asked.wanted.endpoint_wait_samples * 1000 / self._rate_hz,
+            start_s=ready.asked.answer_at_s,
+            end_s=taken_s,
+            endpoint_wait_ms=ready.asked.endpoint_wait_samples * 1000 / self._rate_hz,
         )
 
     def _record(self, ready: ReadyFinal, ledger: Ledger, taken_s: float) -> None:
@@ -107,4 +110,6 @@ class Outbox:
 
 
 def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:
-    return (*ready.asked.before, *ready.decoded.stages, ready.post, Stage("send", ready.post.end_s, taken_s))
+    """In the order in which they began: of a speculative final the recognition came before what closed the segment."""
+    stages = (*ready.asked.before, *ready.decoded.stages, ready.post, Stage("send", ready.post.end_s, taken_s))
+    return tuple(sorted(stages, key=lambda stage: stage.start_s))

@@ -10,6 +10,7 @@ from asr_server.api.results import (
     Heard,
     LedgerView,
     ModelView,
+    PresetView,
     Result,
     ServerInfo,
     Slice,
@@ -92,6 +93,7 @@ def _ledger(ledger: pb.Ledger) -> LedgerView:
         beam_size=ledger.beam_size,
         guard=ledger.guard,
         audio_ms=ledger.audio_ms,
+        speculated_ms=ledger.speculated_ms,
     )
 
 
@@ -121,6 +123,10 @@ def server_info(info: pb.GetServerInfoResponse) -> ServerInfo:
         limits=_limits(info.limits),
         endpointing_ms={field.name: getattr(info.endpointing, field.name) for field in pb.EndpointingConfig.DESCRIPTOR.fields},
         budget=_slices(info.budget),
+        presets=tuple(
+            PresetView(preset.name, preset.shortest_stop_ms, preset.longest_stop_ms, preset.beam_size, preset.context_ms)
+            for preset in info.presets
+        ),
         encodings=tuple(pb.RecognitionConfig.AudioEncoding.Name(encoding) for encoding in info.encodings),
         active_sessions=info.active_sessions,
         longest_loop_stall_ms=info.longest_loop_stall_ms,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asr_server.api.ledger import Ledger
+from asr_server.api.ledger import Ledger, spent_after
 from asr_server.budget import SliceName
 from asr_server.engine.worker import Decoded
 from asr_server.events import Final
@@ -23,7 +23,10 @@ def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
 def segment_record(
     final: Final, decoded: Decoded, ledger: Ledger, stages: Sequence[Stage], *, start_s: float, end_s: float, system: pb.SystemVersion
 ) -> SegmentRecord:
-    """`stages` in the order in which they ran; those that are slices of the budget get what was planned and spent."""
+    """`stages` in the order in which they ran; those that are slices of the budget get what was planned and spent.
+
+    `start_s`: when the clock started. The record begins with the first stage, which may have been done in the silence before.
+    """
     decoding, normalized, hypothesis = decoded.decoding, decoded.normalized, final.hypothesis
     audio_s = decoded.audio_ms / 1000
     attributes: dict[str, Attribute] = {
@@ -42,6 +45,7 @@ def segment_record(
         names.RESPONSE_MS: ledger.response_ms,
         names.ENDPOINT_WAIT_MS: ledger.endpoint_wait_ms,
         names.PREDICTED_MS: ledger.predicted_ms,
+        names.SPECULATED_MS: ledger.speculated_ms,
         names.LATE: ledger.late,
         names.DEGRADED: ledger.degraded,
     }
@@ -52,16 +56,20 @@ def segment_record(
     planned_ms: dict[str, float] = dict[str, float](ledger.budget.slices())
     return SegmentRecord(
         index=final.segment,
-        start_s=start_s,
+        start_s=min([start_s, *(stage.start_s for stage in stages)]),
         end_s=end_s,
-        stages=tuple(_planned(stage, planned_ms[stage.name], audio_s) for stage in stages),
+        stages=tuple(_planned(stage, planned_ms[stage.name], audio_s, start_s) for stage in stages),
         attributes=attributes,
         text=hypothesis.text,
     )
 
 
-def _planned(stage: Stage, planned_ms: float, audio_s: float) -> Stage:
-    attributes: dict[str, Attribute] = {**stage.attributes, names.SLICE_PLANNED_MS: planned_ms, names.SLICE_SPENT_MS: stage.spent_ms}
+def _planned(stage: Stage, planned_ms: float, audio_s: float, clock_s: float) -> Stage:
+    attributes: dict[str, Attribute] = {
+        **stage.attributes,
+        names.SLICE_PLANNED_MS: planned_ms,
+        names.SLICE_SPENT_MS: spent_after(stage, clock_s),
+    }
     recognition: SliceName = "asr"
     if stage.name == recognition and audio_s:
         attributes[names.RTF] = stage.spent_ms / 1000 / audio_s

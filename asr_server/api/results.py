@@ -33,9 +33,11 @@ class LedgerView:
     """What the cost model expected of the `asr` slice."""
     beam_size: int = 1
     guard: str = ""
-    """How the runaway guard acted: "", "cut", "continued" or "redecoded"."""
+    """How the runaway guard acted: "", "cut", "continued", "redecoded" or "alone"."""
     audio_ms: float = 0.0
     """Audio the engine was given."""
+    speculated_ms: float = 0.0
+    """Recognition done before the clock started; with the slice `asr` the whole of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Result:
     """The beginning of `text` that will not change; all of it in a final."""
     is_final: bool
     stability: float
-    """0 to 1: how sure it is that the *whole* text stands, so that of its least stable portion. 1 for finals."""
+    """0 to 1: how sure it is that the *whole* text stands, so that of its least stable portion. 1 for finals, and for eager results: no
+    final yet, but the text if the speaker has finished."""
     segment: int
     start_s: float
     end_s: float
@@ -98,7 +101,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEvent:
-    """Something happened in the audio: "speech_activity_begin", "speech_activity_end", "end_of_utterance", "start_timeout", "finalized"."""
+    """Something happened in the audio: "speech_activity_begin", "speech_activity_end", "end_of_utterance", "start_timeout", "finalized",
+    "eager_stood", "eager_withdrawn"."""
 
     kind: str
     at_s: float
@@ -130,6 +134,18 @@ class DefinitionView:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetView:
+    """How a preset weighs accuracy against time."""
+
+    name: str
+    shortest_stop_ms: int
+    """Silence after which a segment with a complete text is closed."""
+    longest_stop_ms: int
+    beam_size: int
+    context_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
     """What a server speaks, holds and allows."""
 
@@ -142,6 +158,8 @@ class ServerInfo:
     """The default endpointing, by the names of the wire's `EndpointingConfig`, e.g. `vad_stop_ms`."""
     budget: tuple[Slice, ...]
     """The default latency budget; nothing is spent."""
+    presets: tuple[PresetView, ...]
+    """The default one first."""
     encodings: tuple[str, ...]
     active_sessions: int
     longest_loop_stall_ms: float

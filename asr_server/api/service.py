@@ -43,7 +43,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
     def open(self, host: Host) -> None:
         """Let calls in; the engine is ready."""
         self._opened = host
-        self._admission.open()
+        self._admission.open(host.load)
 
     def end_streams(self, fault: NotServing) -> None:
         """End every call with this fault, each after the finals of what was heard on it."""
@@ -98,7 +98,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:  # noqa: N802
         try:
-            with self._admission.enter() as session:
+            with self._admission.enter(live=False) as session:
                 wanted = parse_recognize(request, self._host.served)
                 self._describe(session, wanted)
                 with self._open_streams() as opened:
@@ -115,7 +115,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
         except NotServing as error:
             await abort(context, error)
         served, engine, definition, limits = host.served, host.engine, host.definition, host.served.limits
-        release = engine.release
+        release, default = engine.release, served.presets[0]
         return pb.GetServerInfoResponse(
             version=host.system.code,
             models=[
@@ -146,14 +146,24 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             ),
             budget=[pb.LedgerSlice(name=name, planned_ms=ms) for name, ms in served.budget.slices()],
             endpointing=pb.EndpointingConfig(
-                vad_stop_ms=served.session.vad_stop_ms,
-                end_of_utterance_ms=served.session.end_of_utterance_ms,
-                start_timeout_ms=served.session.start_timeout_ms,
-                max_segment_ms=served.session.max_segment_ms,
+                vad_stop_ms=default.session.vad_stop_ms,
+                end_of_utterance_ms=default.session.end_of_utterance_ms,
+                start_timeout_ms=default.session.start_timeout_ms,
+                max_segment_ms=default.session.max_segment_ms,
             ),
             encodings=ENCODINGS.keys(),
             active_sessions=self._admission.active,
             longest_loop_stall_ms=self._longest_stall_ms(),
+            presets=[
+                pb.PresetInfo(
+                    name=preset.name,
+                    shortest_stop_ms=preset.session.complete_stop_ms or preset.session.vad_stop_ms,
+                    longest_stop_ms=preset.session.vad_stop_ms,
+                    beam_size=min(preset.beam_size, served.max_beam_size),
+                    context_ms=preset.session.context_ms,
+                )
+                for preset in served.presets
+            ],
         )
 
     async def _first_message(self, requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> Wanted | None:

@@ -9,11 +9,11 @@ What goes wrong, on the client's side or with one segment, ends the stream only 
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_server.api.host import Host
 from asr_server.api.outgoing import Asked, Outbox, ReadyFinal, Response, Write
-from asr_server.api.wire import Wanted, offset, partial_results
+from asr_server.api.wire import Wanted, eager_result, offset, partial_results
 from asr_server.engine.worker import Decoded, DecodeJob
 from asr_server.errors import (
     AsrError,
@@ -27,8 +27,11 @@ from asr_server.errors import (
     WrongOrder,
 )
 from asr_server.events import (
+    DecodePromoted,
     DecodeUnwanted,
     DecodeWanted,
+    Eager,
+    EagerSettled,
     Event,
     Final,
     Finalized,
@@ -75,6 +78,8 @@ class Stream:
         self._outbox = Outbox(host, wanted, call, write)
         self._asked: dict[int, Asked] = {}
         self._decoded: dict[int, Decoded] = {}
+        """Of finals, and of the last speculative job, which may become one."""
+        self._speculative_job = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -231,22 +236,18 @@ class Stream:
             match event:
                 case DecodeWanted():
                     self._submit(event, moment)
+                case DecodePromoted(job, wait_samples, segment):
+                    self._promote(job, segment, wait_samples, moment)
                 case DecodeUnwanted(job):
                     self._host.worker.cancel(self._owner, job)
                 case Partial():
                     self._show(event)
+                case Eager():
+                    self._show_eager(event)
                 case Final():
-                    self._finish(event, moment.arrived_s)
-                case SpeechStarted(at_sample):
-                    self._tell(Response.SPEECH_ACTIVITY_BEGIN, at_sample, names.EVENT_SPEECH_STARTED)
-                case SpeechEnded(at_sample):
-                    self._tell(Response.SPEECH_ACTIVITY_END, at_sample, names.EVENT_SPEECH_ENDED)
-                case UtteranceEnded(at_sample):
-                    self._tell(Response.END_OF_UTTERANCE, at_sample, names.EVENT_UTTERANCE_ENDED)
-                case Finalized(at_sample):
-                    self._tell(Response.FINALIZED, at_sample, names.EVENT_FINALIZED, always=True)
-                case StartTimedOut(at_sample):
-                    self._tell(Response.START_TIMEOUT, at_sample, names.EVENT_START_TIMED_OUT, always=True)
+                    self._finish(event, moment)
+                case _:
+                    self._tell(event)
         self._changed.set()
 
     def _submit(self, wanted: DecodeWanted, moment: _Moment) -> None:
@@ -256,9 +257,9 @@ class Stream:
             job=wanted.job,
             purpose=wanted.purpose,
             window=wanted.window,
-            options=self._wanted.decode,
+            options=replace(self._wanted.decode, said=wanted.said, cues=wanted.cues),
             condition=host.definition.finish,
-            answer_at_s=moment.arrived_s,
+            answer_at_s=moment.arrived_s + wanted.due_samples / self._rate_hz,
             budget=self._wanted.budget,
         )
         try:
@@ -267,8 +268,17 @@ class Stream:
             self._give_up(wanted, refusal)
             return
         if wanted.purpose is Purpose.FINAL:
-            self._asked[wanted.job] = Asked(wanted, moment.arrived_s, moment.stages)
+            self._asked[wanted.job] = Asked(wanted.segment, wanted.endpoint_wait_samples, moment.arrived_s, moment.stages)
+        elif wanted.purpose is Purpose.SPECULATIVE:
+            if self._speculative_job not in self._asked:
+                self._decoded.pop(self._speculative_job, None)
+            self._speculative_job = wanted.job
         future.add_done_callback(lambda done: self._heard_back(wanted, done))
+
+    def _promote(self, job: int, segment: int, wait_samples: int, moment: _Moment) -> None:
+        """A decode begun in the silence is the final: its clock starts now."""
+        self._asked[job] = Asked(segment, wait_samples, moment.arrived_s, moment.stages)
+        self._host.worker.promote(self._owner, job, moment.arrived_s)
 
     def _heard_back(self, wanted: DecodeWanted, done: asyncio.Future[Decoded]) -> None:
         """Nobody awaits a callback: a failure in here must reach `_deliver` too."""
@@ -277,24 +287,36 @@ class Stream:
             return
         try:
             if done.cancelled():
-                self._give_up(wanted, NotServing("the server is stopping"))
+                self._displaced(wanted)
             elif (error := done.exception()) is not None:
                 self._give_up(wanted, error)
             else:
                 decoded = done.result()
-                if wanted.purpose is Purpose.FINAL:
+                if wanted.job in self._asked or wanted.job == self._speculative_job:
                     self._decoded[wanted.job] = decoded
                 now_s = self._host.now()
                 self._act(self._session.accept(wanted.job, decoded.decoding.hypothesis), _Moment(now_s))
         except Exception as failure:  # noqa: BLE001
             self._fail(failure)
 
-    def _give_up(self, wanted: DecodeWanted, error: BaseException) -> None:
-        """A partial is no loss. A final is: the stream ends with its error once the finals before it have left."""
-        if wanted.purpose is Purpose.PARTIAL:
-            self._session.give_up_partial(wanted.job)
+    def _displaced(self, wanted: DecodeWanted) -> None:
+        """The worker had no room for it any more. What has become a final meanwhile is asked for again."""
+        asked = self._asked.get(wanted.job)
+        if asked is None or wanted.purpose is Purpose.FINAL:
+            self._give_up(wanted, NotServing("the server is stopping"))
             return
+        final = replace(wanted, purpose=Purpose.FINAL, endpoint_wait_samples=asked.endpoint_wait_samples, due_samples=0)
+        try:
+            self._submit(final, _Moment(asked.answer_at_s, asked.before))
+        except NotServing as stopping:
+            self._give_up(wanted, stopping)
+
+    def _give_up(self, wanted: DecodeWanted, error: BaseException) -> None:
+        """A partial is no loss, nor is what was begun in case. A final is: its error ends the stream once those before it have left."""
         asked = self._asked.pop(wanted.job, None)
+        if asked is None and wanted.purpose is not Purpose.FINAL:
+            self._session.give_up(wanted.job)
+            return
         if asked is not None:
             self._outbox.record_failure(asked, error)
         self._fail(error, wanted.job)
@@ -317,8 +339,9 @@ class Stream:
         self._call.event(names.EVENT_PARTIAL, shown, self._host.now())
         self._outbox.add_partial(Response(results=partial_results(partial, self._wanted, self._rate_hz)))
 
-    def _finish(self, final: Final, answered_s: float) -> None:
-        """`answered_s`: when the last answer it waited for came."""
+    def _finish(self, final: Final, moment: _Moment) -> None:
+        """`moment`: the last thing it waited for, its hypothesis or the audio that closed it."""
+        answered_s = moment.stages[-1].end_s if moment.stages else moment.arrived_s
         asked, decoded = self._asked.pop(final.job), self._decoded.pop(final.job)
         ready = ReadyFinal(final, asked, decoded, Stage("post", answered_s, self._host.now()))
         if final.hypothesis.text:
@@ -327,12 +350,30 @@ class Stream:
             self._outbox.keep_to_ourselves(ready)
         self._room.set()
 
-    def _tell(self, kind: "Response.SpeechEventType", at_sample: int, name: str, *, always: bool = False) -> None:
-        self._call.event(name, {names.POSITION_S: at_sample / self._rate_hz}, self._host.now())
-        if always or self._wanted.speech_events:
-            self._outbox.add(Response(speech_event_type=kind, speech_event_offset=offset(at_sample, self._rate_hz)))
+    def _show_eager(self, eager: Eager) -> None:
+        self._call.event(names.EVENT_EAGER, {names.SEGMENT: eager.segment}, self._host.now())
+        self._outbox.add(Response(results=[eager_result(eager, self._wanted, self._rate_hz)]))
 
-    # ---------------------------------------------------------------------------------------------------------- delivering
+    def _tell(self, event: SpeechStarted | SpeechEnded | UtteranceEnded | Finalized | StartTimedOut | EagerSettled) -> None:
+        """Events that are a kind and a position."""
+        match event:
+            case SpeechStarted():
+                kind, name = Response.SPEECH_ACTIVITY_BEGIN, names.EVENT_SPEECH_STARTED
+            case SpeechEnded():
+                kind, name = Response.SPEECH_ACTIVITY_END, names.EVENT_SPEECH_ENDED
+            case UtteranceEnded():
+                kind, name = Response.END_OF_UTTERANCE, names.EVENT_UTTERANCE_ENDED
+            case Finalized():
+                kind, name = Response.FINALIZED, names.EVENT_FINALIZED
+            case StartTimedOut():
+                kind, name = Response.START_TIMEOUT, names.EVENT_START_TIMED_OUT
+            case EagerSettled(stood=True):
+                kind, name = Response.EAGER_STOOD, names.EVENT_EAGER_STOOD
+            case EagerSettled():
+                kind, name = Response.EAGER_WITHDRAWN, names.EVENT_EAGER_WITHDRAWN
+        self._call.event(name, {names.POSITION_S: event.at_sample / self._rate_hz}, self._host.now())
+        if self._wanted.speech_events or isinstance(event, Finalized | StartTimedOut | EagerSettled):
+            self._outbox.add(Response(speech_event_type=kind, speech_event_offset=offset(event.at_sample, self._rate_hz)))
 
     async def _deliver(self) -> None:
         while True:

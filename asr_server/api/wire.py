@@ -11,8 +11,9 @@ from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions, Release
 from asr_server.engine.worker import Decoded
 from asr_server.errors import InvalidRequest
-from asr_server.events import Final, Partial
+from asr_server.events import Eager, Final, Partial
 from asr_server.pb import asr_pb2 as pb
+from asr_server.presets import Preset, with_longest_segment, with_stop
 from asr_server.session import SessionOptions
 from asr_server.transcript import Word
 from audio_norm import Encoding, WireFormat
@@ -42,8 +43,10 @@ class Served:
     default_language: str
     limits: Limits
     budget: LatencyBudget
-    session: SessionOptions
-    decode: DecodeOptions
+    presets: tuple[Preset, ...]
+    """The default one first."""
+    max_beam_size: int = 5
+    """Whatever the preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,15 @@ def parse_streaming_config(message: pb.StreamingRecognitionConfig, served: Serve
     if not message.HasField("config"):
         found.add("streaming_config.config", "is missing: it says how the audio is encoded")
     budget = _budget(message.latency_budget_ms, served, found)
-    session = _session(message.endpointing, served.session, found)
-    wanted = _recognition(message.config, served, found, session, budget)
+    preset = _preset(message.preset, served, served.presets[0], found)
+    preset = replace(preset, session=_session(message.endpointing, preset.session, found))
+    if message.eager_results and not preset.session.speculate_after_ms:
+        found.add("eager_results", "is not accepted: this server recognises nothing before a segment is closed")
+    wanted = _recognition(message.config, served, found, preset, budget)
     found.raise_any()
     return replace(
         wanted,
-        session=replace(wanted.session, interim_results=message.interim_results),
+        session=replace(wanted.session, interim_results=message.interim_results, eager_results=message.eager_results),
         speech_events=message.enable_voice_activity_events,
     )
 
@@ -102,8 +108,10 @@ def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
     if not message.audio:
         found.add("audio", "is empty: a whole file or buffer is expected")
     budget = _budget(message.latency_budget_ms, served, found)
-    session = replace(_session(message.endpointing, served.session, found), interim_results=False)
-    wanted = _recognition(message.config, served, found, session, budget)
+    patient = next((preset for preset in served.presets if preset.name == "accurate"), served.presets[0])
+    preset = _preset(message.preset, served, patient, found).without_waiting
+    preset = replace(preset, session=_session(message.endpointing, preset.session, found))
+    wanted = _recognition(message.config, served, found, preset, budget)
     found.raise_any()
     return wanted
 
@@ -112,6 +120,13 @@ def _budget(total_ms: int, served: Served, found: _Violations) -> LatencyBudget:
     limits = served.limits
     found.check_range("latency_budget_ms", total_ms, limits.latency_budget_min_ms, limits.latency_budget_max_ms, "ms")
     return served.budget.scaled_to(total_ms) if total_ms else served.budget
+
+
+def _preset(name: str, served: Served, default: Preset, found: _Violations) -> Preset:
+    chosen = next((preset for preset in served.presets if preset.name == name), None) if name else default
+    if chosen is None:
+        found.add("preset", f"{name!r} is not known, accepted: {', '.join(preset.name for preset in served.presets)}, or unset")
+    return chosen or default
 
 
 def _session(message: pb.EndpointingConfig, defaults: SessionOptions, found: _Violations) -> SessionOptions:
@@ -127,19 +142,21 @@ def _session(message: pb.EndpointingConfig, defaults: SessionOptions, found: _Vi
         wrong |= not (value == 0 or low <= value <= high)
     if wrong:
         return defaults
-    given = {name: value for name, (value, _, _) in named.items() if value}
-    vad_stop_ms = given.get("vad_stop_ms", defaults.vad_stop_ms)
-    # A longer VAD stop alone is a fair wish: the utterance then ends with it.
-    given.setdefault("end_of_utterance_ms", max(defaults.end_of_utterance_ms, vad_stop_ms))
-    if given["end_of_utterance_ms"] < vad_stop_ms:
-        found.add("endpointing.end_of_utterance_ms", f"{given['end_of_utterance_ms']} is below vad_stop_ms ({vad_stop_ms})")
-        return defaults
-    return replace(defaults, **given)  # type: ignore[arg-type] # the keys are fields that count ms
+    session = defaults
+    if message.max_segment_ms:
+        session = with_longest_segment(session, message.max_segment_ms)
+    if message.vad_stop_ms:
+        # A longer VAD stop alone is a fair wish: the utterance then ends with it.
+        session = with_stop(session, message.vad_stop_ms)
+    if message.end_of_utterance_ms:
+        if message.end_of_utterance_ms < session.vad_stop_ms:
+            found.add("endpointing.end_of_utterance_ms", f"{message.end_of_utterance_ms} is below vad_stop_ms ({session.vad_stop_ms})")
+            return defaults
+        session = replace(session, end_of_utterance_ms=message.end_of_utterance_ms)
+    return replace(session, start_timeout_ms=message.start_timeout_ms or session.start_timeout_ms)
 
 
-def _recognition(
-    message: pb.RecognitionConfig, served: Served, found: _Violations, session: SessionOptions, budget: LatencyBudget
-) -> Wanted:
+def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violations, preset: Preset, budget: LatencyBudget) -> Wanted:
     limits = served.limits
     encoding = ENCODINGS.get(message.encoding)
     if message.encoding and encoding is None:
@@ -174,11 +191,10 @@ def _recognition(
         format=WireFormat(encoding, message.sample_rate_hertz, message.audio_channel_count) if not found._found else WireFormat(None),
         channel=message.audio_channel or None,
         language_tag=message.language_code,
-        session=session,
-        decode=replace(
-            served.decode,
+        session=preset.session,
+        decode=DecodeOptions(
             language=language,
-            beam_size=max(served.decode.beam_size, alternatives),
+            beam_size=max(min(preset.beam_size, served.max_beam_size), alternatives),
             word_times=message.enable_word_time_offsets,
             max_alternatives=alternatives,
             phrases=phrases,
@@ -245,13 +261,26 @@ def partial_results(partial: Partial, wanted: Wanted, rate_hz: int) -> list[pb.S
     ]
 
 
+def eager_result(eager: Eager, wanted: Wanted, rate_hz: int) -> pb.StreamingRecognitionResult:
+    return pb.StreamingRecognitionResult(
+        alternatives=[pb.SpeechRecognitionAlternative(transcript=eager.text)],
+        stability=1.0,
+        result_start_offset=offset(eager.start_sample, rate_hz),
+        result_end_offset=offset(eager.end_sample, rate_hz),
+        channel_tag=wanted.channel or 0,
+        language_code=_language_out(eager.language, wanted),
+        segment=eager.segment,
+    )
+
+
 def final_result(final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion) -> pb.StreamingRecognitionResult:
     hypothesis = final.hypothesis
     alternatives = [
         pb.SpeechRecognitionAlternative(transcript=alternative.text, confidence=alternative.confidence)
         for alternative in hypothesis.alternatives
     ]
-    alternatives[0].words.extend(_word(word, rate_hz) for word in hypothesis.words)
+    if wanted.decode.word_times:
+        alternatives[0].words.extend(_word(word, rate_hz) for word in hypothesis.words)
     return pb.StreamingRecognitionResult(
         alternatives=alternatives,
         is_final=True,
@@ -281,6 +310,7 @@ def ledger_message(ledger: Ledger, decoded: Decoded) -> pb.Ledger:
         guard=decoded.decoding.guard,
         audio_ms=round(decoded.audio_ms),
         phrases_used=decoded.decoding.phrases_used,
+        speculated_ms=ledger.speculated_ms,
     )
 
 

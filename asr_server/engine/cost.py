@@ -1,7 +1,7 @@
 """What a decode will cost on this machine: a small model, calibrated at start-up. Pure; measures nothing itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -29,13 +29,38 @@ class CostModel:
     encode_ms_per_frame_squared: float = 0.0
     prompt_ms: float = 0.0
 
-    def predict_ms(self, audio_ms: float, margin_ms: float, beam_size: int, *, word_times: bool) -> float:
-        """Expected time of a decode of `audio_ms` of speech with `margin_ms` of silence after it."""
+    def predict_ms(
+        self,
+        audio_ms: float,
+        margin_ms: float,
+        beam_size: int,
+        *,
+        word_times: bool,
+        new_audio_ms: float | None = None,
+        extra_tokens: int = 0,
+    ) -> float:
+        """Expected time of a decode of `audio_ms` of speech with `margin_ms` of silence after it.
+
+        Text is expected of `new_audio_ms` of the audio, by default of all. `extra_tokens` are given instead of searched for: each costs a
+        step as wide as any other.
+        """
         frames = (audio_ms + margin_ms) / 10
         encode_ms = self.encode_ms + frames * (self.encode_ms_per_frame + frames * self.encode_ms_per_frame_squared)
-        tokens = 2 + audio_ms / 1000 * self.tokens_per_second
+        tokens = 2 + extra_tokens + (audio_ms if new_audio_ms is None else new_audio_ms) / 1000 * self.tokens_per_second
         beam = 1 + (self.beam_factor - 1) * (beam_size - 1) / (FULL_BEAM - 1)
         return encode_ms + self.prompt_ms + tokens * self.token_ms * beam + (self.align_ms if word_times else 0.0)
+
+    def scaled(self, factor: float) -> "CostModel":
+        """A machine on which everything takes `factor` times as long."""
+        return replace(
+            self,
+            encode_ms=self.encode_ms * factor,
+            encode_ms_per_frame=self.encode_ms_per_frame * factor,
+            encode_ms_per_frame_squared=self.encode_ms_per_frame_squared * factor,
+            prompt_ms=self.prompt_ms * factor,
+            token_ms=self.token_ms * factor,
+            align_ms=self.align_ms * factor,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from asr_server.engine.cost import CostModel
+from asr_server.events import Said
 from asr_server.transcript import Hypothesis
 from audio_norm import Normalized
 
-Guard = Literal["", "cut", "continued", "redecoded"]
+Guard = Literal["", "cut", "continued", "redecoded", "alone"]
 """What was done about a text that did not look like what was said: loops removed, read on where it stopped early, decoded with full
-context."""
+context, decoded without what was said before it (`DecodeOptions.said`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class DecodeOptions:
     """Primary tag, or "auto" to detect."""
     beam_size: int = 5
     word_times: bool = False
+    cues: bool = False
+    """Give word times and `Hypothesis.end_probability`: what endpointing and the context of the next window are made of. Costs one
+    alignment. Never given up by the planner."""
+    said: Said | None = None
+    """What the audio begins with and has been told already: the hypothesis holds what follows it. Positions are those of the stream."""
     max_alternatives: int = 1
     phrases: tuple[str, ...] = ()
     """Words to spell like this, most important first. An engine has room for only so many and leaves out what does not fit

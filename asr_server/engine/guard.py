@@ -70,7 +70,7 @@ def token_limit(audio_s: float, language: str) -> int:
 
 def repeated_tail(words: Sequence[str]) -> Repeat | None:
     """The shortest unit that the text ends on repeating: three words or more twice, fewer three times. Case and punctuation are nothing."""
-    plain = [_NOT_LETTERS.sub("", word.lower()) for word in words]
+    plain = _plain(words)
     for unit in range(1, len(plain) // 2 + 1):
         same = 0
         while same < len(plain) - unit and plain[-1 - same] == plain[-1 - same - unit]:
@@ -107,6 +107,23 @@ def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool
     return next((index for index, word in enumerate(words[:kept]) if word.start_s >= audio_s), kept)
 
 
+def said_again(said: Sequence[str], new: Sequence[str]) -> int:
+    """How many of the first words of `new` are the last of `said` over again. Case and punctuation are nothing."""
+    before, after = _plain(said), _plain(new)
+    return next((count for count in range(min(len(before), len(after)), 0, -1) if before[-count:] == after[:count]), 0)
+
+
+def words_not_new(said: Sequence[HeardWord], new: Sequence[HeardWord], new_s: float) -> int:
+    """How many of the first words of `new` only say again what `said` ends with: more before `new_s`, where the new audio begins, than
+    behind it, or without the time there to be said."""
+    again = new[: said_again([word.text for word in said], [word.text for word in new])]
+    if not again:
+        return 0
+    before_s, behind_s = new_s - again[0].start_s, again[-1].end_s - new_s
+    tokens = sum(word.tokens for word in again)
+    return len(again) if before_s > behind_s or tokens > MAX_SPOKEN_TOKENS_PER_S * behind_s else 0
+
+
 def may_stop_early(tokens: int, audio_s: float) -> bool:
     """Whether there is so little text that it is worth the time to look how far into the audio it goes."""
     return audio_s > UNREAD_S and tokens < SPARSE_TOKENS_PER_S * audio_s
@@ -117,6 +134,10 @@ def is_unread(words: Sequence[HeardWord], samples: Samples, rate_hz: int) -> boo
     end = int(words[-1].end_s * rate_hz) if words else 0
     rest = samples[end:]
     return len(rest) > UNREAD_S * rate_hz and bool(np.mean(np.square(rest)) > UNREAD_POWER * np.mean(np.square(samples)))
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    return [_NOT_LETTERS.sub("", word.lower()) for word in words]
 
 
 def _is_squeezed(words: Sequence[HeardWord], audio_s: float) -> bool:

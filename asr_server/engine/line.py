@@ -9,7 +9,7 @@ from asr_server.events import Purpose
 
 
 class Waiting(Protocol):
-    """What the line has to know of those in it."""
+    """What the line has to know of those in it. None of it changes while they wait."""
 
     @property
     def owner(self) -> int: ...
@@ -19,66 +19,99 @@ class Waiting(Protocol):
 
     @property
     def rank(self) -> tuple[float, int]:
-        """Deadline in seconds, then order of asking. Unique, never changes."""
+        """Deadline in seconds, then order of asking. Unique."""
 
 
 Item = TypeVar("Item", bound=Waiting)
 
 
 class Line(Generic[Item]):
-    """Finals first, by earliest deadline; then partials, in the order in which their owners first asked.
+    """Finals, by earliest deadline; then speculative ones, likewise; then partials, in the order in which their owners first asked.
 
-    An owner has at most one partial waiting: a newer one takes the older one's place. In a full line a final takes the place of the last
-    partial. A step costs O(log n) comparisons, and the moving of pointers in a list of at most `max_waiting`.
+    An owner has at most one speculative one and one partial waiting: a newer one takes the older one's place. A final or speculative one
+    also takes the place of its owner's partial, whose text it will hold. In a full line a final takes the place of the last partial, else
+    of the last speculative one; a speculative one takes that of the last partial.
     """
 
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._finals: list[Item] = []
+        # By owner, so there are few: the next is looked for among all.
+        self._speculative: dict[int, Item] = {}
         # A replaced value keeps its place, so an owner that asks often is not sent to the end each time.
         self._partials: OrderedDict[int, Item] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._finals) + len(self._partials)
+        return len(self._finals) + len(self._speculative) + len(self._partials)
 
     def __iter__(self) -> Iterator[Item]:
         """In the order of their turns."""
         yield from self._finals
+        yield from sorted(self._speculative.values(), key=_rank)
         yield from self._partials.values()
 
     def admits(self, item: Item) -> bool:
         """Whether there is room for `item`, or one whose place it may take."""
         if len(self) < self._max_waiting:
             return True
-        return bool(self._partials) if item.purpose is Purpose.FINAL else item.owner in self._partials
+        match item.purpose:
+            case Purpose.FINAL:
+                return bool(self._partials or self._speculative)
+            case Purpose.SPECULATIVE:
+                return bool(self._partials) or item.owner in self._speculative
+            case Purpose.PARTIAL:
+                return item.owner in self._partials
 
-    def add(self, item: Item) -> Item | None:
-        """Queue an item that `admits` has admitted. Returns the one whose place it took."""
+    def add(self, item: Item) -> tuple[Item, ...]:
+        """Queue an item that `admits` has admitted. Returns those that wait no longer because of it."""
         if item.purpose is Purpose.PARTIAL:
-            replaced = self._partials.get(item.owner)
+            older = self._partials.get(item.owner)
             self._partials[item.owner] = item
-            return replaced
-        displaced = self._partials.popitem(last=True)[1] if len(self) >= self._max_waiting else None
-        insort(self._finals, item, key=_rank)
-        return displaced
+            return _present(older)
+        gone = _present(self._partials.pop(item.owner, None))
+        if item.purpose is Purpose.SPECULATIVE:
+            gone += _present(self._speculative.pop(item.owner, None))
+        if len(self) >= self._max_waiting:
+            gone += (self._give_up_last(),)
+        if item.purpose is Purpose.SPECULATIVE:
+            self._speculative[item.owner] = item
+        else:
+            insort(self._finals, item, key=_rank)
+        return gone
 
     def take(self, *, partials: bool) -> Item | None:
         """Remove and return the next; partials only if they may be taken. None: nobody's turn."""
         if self._finals:
             return self._finals.pop(0)
+        if self._speculative:
+            return self._speculative.pop(min(self._speculative.values(), key=_rank).owner)
         if partials and self._partials:
             return self._partials.popitem(last=False)[1]
         return None
 
-    def remove(self, item: Item) -> None:
-        """Does nothing when the item does not wait here."""
-        if item.purpose is Purpose.PARTIAL:
-            if self._partials.get(item.owner) is item:
-                del self._partials[item.owner]
-            return
-        place = bisect_left(self._finals, item.rank, key=_rank)
-        if place < len(self._finals) and self._finals[place] is item:
+    def remove(self, item: Item) -> bool:
+        """Whether the item has waited here; it does so no longer."""
+        if item.purpose is Purpose.FINAL:
+            place = bisect_left(self._finals, item.rank, key=_rank)
+            if place == len(self._finals) or self._finals[place] is not item:
+                return False
             del self._finals[place]
+            return True
+        one_each = self._speculative if item.purpose is Purpose.SPECULATIVE else self._partials
+        if one_each.get(item.owner) is not item:
+            return False
+        del one_each[item.owner]
+        return True
+
+    def _give_up_last(self) -> Item:
+        """Of those whose place another may take."""
+        if self._partials:
+            return self._partials.popitem(last=True)[1]
+        return self._speculative.pop(max(self._speculative.values(), key=_rank).owner)
+
+
+def _present(item: Item | None) -> tuple[Item, ...]:
+    return () if item is None else (item,)
 
 
 def _rank(item: Waiting) -> tuple[float, int]:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_server.engine.guard import HeardWord
 from asr_server.engine.tokens import TokenWord
 from asr_server.transcript import Word
-from audio_norm import Normalized
+from audio_norm import Normalized, Span
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 160  # one frame of features, 10 ms
@@ -17,12 +17,15 @@ STATE_S = STATE_SAMPLES / RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class PlacedWord:
-    """A word with its place in the audio given to the engine, in seconds, and the sum of its tokens' log probabilities."""
+    """A word with its place in the audio given to the engine, in seconds."""
 
     word: TokenWord
     start_s: float
     end_s: float
     log_probability: float
+    """Sum over its tokens."""
+    last_log_probability: float
+    """Of its last token: of its punctuation, where it has some."""
 
     @property
     def tokens(self) -> int:
@@ -47,15 +50,34 @@ def place(words: Sequence[TokenWord], path: Sequence[tuple[int, int]], probabili
     for token, state in path:
         begins.setdefault(token, state)
     last = path[-1][1] if path else 0
+    logs = [math.log(max(probability, 1e-10)) for probability in probabilities]
     return tuple(
         PlacedWord(
             word,
             start_s=begins.get(word.first_token, last) * STATE_S,
             end_s=begins.get(word.end_token, last) * STATE_S,
-            log_probability=sum(math.log(max(p, 1e-10)) for p in probabilities[word.first_token : word.end_token]),
+            log_probability=sum(logs[word.first_token : word.end_token]),
+            last_log_probability=logs[word.end_token - 1],
         )
         for word in words
     )
+
+
+def from_stream(position: int, audio: Normalized) -> int:
+    """Where in the samples of `audio` a position of the stream is; in a pause that was cut out, where the pause was."""
+    return sum(min(max(position - span.start_sample, 0), len(span)) for span in audio.kept)
+
+
+def cut_before(sample: int, audio: Normalized) -> Normalized:
+    """`audio` without its first `sample` samples."""
+    kept, before = [], 0
+    for span in audio.kept:
+        start = span.start_sample + min(max(sample - before, 0), len(span))
+        if start < span.end_sample:
+            kept.append(Span(start, span.end_sample))
+        before += len(span)
+    samples = audio.samples[sample:]
+    return replace(audio, samples=samples, kept=tuple(kept), speech_samples=min(audio.speech_samples, len(samples)))
 
 
 def to_word(placed: PlacedWord, audio: Normalized) -> Word:

@@ -36,13 +36,28 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text the decoder produced. `log_probability` is the mean over its tokens and the end of text."""
+    """A text the decoder produced. `log_probability` is the mean over its new tokens and the end of text."""
 
     tokens: list[int]
     words: tuple[TokenWord, ...]
     log_probability: float
     placed: tuple[PlacedWord, ...] | None = None
     """Where its words are, once somebody had to know."""
+    told: int = 0
+    """Tokens it begins with that were told already. A word that begins with them is not new, whatever was added to it."""
+
+    @property
+    def told_words(self) -> int:
+        return sum(word.first_token < self.told for word in self.words)
+
+    @property
+    def new_words(self) -> tuple[TokenWord, ...]:
+        return self.words[self.told_words :]
+
+    @property
+    def new_tokens(self) -> list[int]:
+        new = self.new_words
+        return self.tokens[new[0].first_token :] if new else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ class Task:
     phrases: tuple[str, ...] = ()
     begun: tuple[int, ...] = ()
     """Tokens the text begins with; reading goes on from there, by one token at least."""
+    begun_s: float = 0.0
+    """Where in the audio begins what was not told already; before it lies what `begun` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +102,20 @@ class Reader:
 
     def read(self, encoded: Encoded, task: Task, clock: SpanClock) -> Read:
         """Decode, then see that the best text is what was said; other readings that look run away are left out."""
-        limit = min(guard.token_limit(encoded.audio_s, task.language), MAX_TOKENS)
+        new_s = encoded.audio_s - task.begun_s
+        limit = min(len(task.begun) + guard.token_limit(new_s, task.language), MAX_TOKENS)
         with clock.span("decode"):
             (best, *others), no_speech_probability = self._decoder.generate(encoded, task, limit)
         others = [reading for reading in others if not _is_suspicious(reading, limit)]
         if not _is_suspicious(best, limit):
-            if guard.may_stop_early(len(best.tokens), encoded.audio_s) and not self.is_no_speech(
-                best, no_speech_probability, encoded.audio_s
-            ):
+            if guard.may_stop_early(len(best.new_tokens), new_s) and not self.is_no_speech(best, no_speech_probability, new_s):
                 best, verdict = self._read_on(encoded, best, task, limit, clock)
                 return Read((best, *others), no_speech_probability, verdict)
             return Read((best, *others), no_speech_probability)
         placed = self._decoder.place(encoded, best, task.language, clock)
         broken_off = len(best.tokens) >= limit
-        whole = placed[:-1] if broken_off else placed  # the last word may have been cut in the middle
-        spoken = whole[: guard.words_spoken([word.heard for word in whole], encoded.audio_s, broken_off=broken_off)]
+        whole = placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed  # the last word may have been cut in the middle
+        spoken = _spoken(whole, best.told_words, encoded.audio_s, task.begun_s, broken_off=broken_off)
         if len(spoken) < len(whole):
             return Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
         return Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
@@ -111,28 +127,48 @@ class Reader:
             return replace(best, placed=placed), ""
         with clock.span("decode"):
             (longer, *_), _ = self._decoder.generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
+        longer = replace(longer, told=best.told)
         replaced = self._decoder.place(encoded, longer, task.language, clock)
-        spoken = replaced[: guard.words_spoken([word.heard for word in replaced], encoded.audio_s, broken_off=len(longer.tokens) >= limit)]
-        added = _shortened(longer, spoken[len(placed) :])
-        if len(spoken) <= len(placed) or added.log_probability < MIN_ADDED_LOG_PROBABILITY:
+        spoken = _spoken(replaced, best.told_words, encoded.audio_s, task.begun_s, broken_off=len(longer.tokens) >= limit)
+        if len(spoken) <= len(placed) or _log_probability(spoken[len(placed) :]) < MIN_ADDED_LOG_PROBABILITY:
             return replace(best, placed=placed), ""
         return _shortened(longer, spoken), "continued"
 
-    def is_no_speech(self, reading: Reading, no_speech_probability: float, audio_s: float) -> bool:
+    def is_no_speech(self, reading: Reading, no_speech_probability: float, new_s: float) -> bool:
+        """Whether what is new in a reading of `new_s` of new audio was not said by anybody."""
         return self._no_speech.rejects(
             no_speech_probability=no_speech_probability,
             log_probability=reading.log_probability,
-            tokens=len(reading.tokens),
-            audio_s=audio_s,
+            tokens=len(reading.new_tokens),
+            audio_s=new_s,
         )
 
 
 def _is_suspicious(reading: Reading, limit: int) -> bool:
-    return guard.is_suspicious([word.text for word in reading.words], len(reading.tokens), limit)
+    texts = [word.text for word in reading.words]
+    told, new = texts[: reading.told_words], texts[reading.told_words :]
+    return guard.is_suspicious(new, len(reading.tokens), limit) or guard.said_again(told, new) > 0
+
+
+def _spoken(placed: tuple[PlacedWord, ...], told_words: int, audio_s: float, new_s: float, *, broken_off: bool) -> tuple[PlacedWord, ...]:
+    """The words that were told, and those after them that were said; the new audio begins at `new_s`."""
+    told, new = placed[:told_words], placed[told_words:]
+    new = new[guard.words_not_new([word.heard for word in told], [word.heard for word in new], new_s) :]
+    return (*told, *new[: guard.words_spoken([word.heard for word in new], audio_s, broken_off=broken_off)])
 
 
 def _shortened(reading: Reading, spoken: tuple[PlacedWord, ...]) -> Reading:
-    """Some words of a reading, as sure as the alignment was of them."""
-    tokens = [token for word in spoken for token in reading.tokens[word.word.first_token : word.word.end_token]]
-    log_probability = sum(word.log_probability for word in spoken) / max(len(tokens), 1)
-    return Reading(tokens, tuple(word.word for word in spoken), log_probability, spoken)
+    """Some words of a reading, those told among them, as sure as the alignment was of the new ones."""
+    tokens: list[int] = []
+    placed = []
+    for word in spoken:
+        first = len(tokens)
+        tokens += reading.tokens[word.word.first_token : word.word.end_token]
+        placed.append(replace(word, word=TokenWord(word.word.text, first, len(tokens))))
+    log_probability = _log_probability(spoken[reading.told_words :])
+    return Reading(tokens, tuple(word.word for word in placed), log_probability, tuple(placed), reading.told)
+
+
+def _log_probability(words: tuple[PlacedWord, ...]) -> float:
+    """Mean a token."""
+    return sum(word.log_probability for word in words) / max(sum(word.tokens for word in words), 1)

@@ -1,7 +1,8 @@
 """Whisper on CTranslate2, given only the audio there is. The only importer of ctranslate2 and, beside `weights`, of faster_whisper.
 
 faster-whisper always encodes 30 s. The encoder takes less, and then costs less: this engine encodes the speech and a margin of silence,
-appends a silence anchor (`anchor`), and watches for text that was not said (`guard`, `no_speech`).
+appends a silence anchor (`anchor`), watches for text that was not said (`guard`, `no_speech`), and goes on from what was told already
+(`context`).
 """
 
 import math
@@ -9,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from ctranslate2 import StorageView
+from ctranslate2 import DataType, StorageView, get_cuda_device_count, get_supported_compute_types
 from ctranslate2.models import Whisper
 from faster_whisper.feature_extractor import FeatureExtractor
+from numpy.typing import NDArray
 
-from asr_server.engine.anchor import SILENCE_LEVEL, SilenceAnchor
+from asr_server.engine.anchor import SILENCE_LEVEL, SilenceAnchor, States
 from asr_server.engine.calibrate import calibrate
+from asr_server.engine.context import WINDOW_SAMPLES, Heard, Listener
 from asr_server.engine.cost import CostModel
+from asr_server.engine.cues import find_cues
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.engine.options import EngineOptions
-from asr_server.engine.placing import FRAME_SAMPLES, RATE_HZ, STATE_SAMPLES, PlacedWord, place, to_word
+from asr_server.engine.placing import FRAME_SAMPLES, RATE_HZ, STATE_SAMPLES, PlacedWord, from_stream, place, to_word
 from asr_server.engine.reading import MAX_TOKENS, Encoded, Reader, Reading, Task
 from asr_server.engine.spans import SpanClock
 from asr_server.engine.tokens import Tokens
@@ -29,8 +33,8 @@ from audio_norm import Normalized, Samples
 
 __all__ = ["MAX_AUDIO_S", "EngineOptions", "WhisperEngine"]
 
-WINDOW_SAMPLES = 30 * RATE_HZ  # what Whisper was trained on, and the most the encoder takes
 MAX_AUDIO_S = 29.0  # leaves room for the longest margin
+Features = NDArray[np.float32]
 _FOREIGN = (RuntimeError, ValueError, MemoryError)  # what the exceptions of C++ become
 
 
@@ -43,18 +47,22 @@ class _Network:
         self.languages = tuple(tokens.languages) or ("en",)
         self._mel = FeatureExtractor(feature_size=model.n_mels)
         silence = np.full((1, model.n_mels, WINDOW_SAMPLES // FRAME_SAMPLES), SILENCE_LEVEL, np.float32)
-        self._anchor = SilenceAnchor(np.array(model.encode(StorageView.from_array(silence), to_cpu=True)), anchor_states)
+        self._anchor = SilenceAnchor(self._states(silence), anchor_states)
 
     def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> Encoded:
-        """Of the samples and a margin of silence after them, 30 s in all at most."""
+        """See `Model.encode`."""
         length = min(math.ceil((len(samples) + margin_samples) / STATE_SAMPLES) * STATE_SAMPLES, WINDOW_SAMPLES)
         with clock.span("features"):
             padded = np.zeros(length, np.float32)
             padded[: len(samples)] = samples
             features = np.ascontiguousarray(self._mel(padded, padding=0)[None])
         with clock.span("encode"):
-            states = self._anchor.append(np.array(self._model.encode(StorageView.from_array(features), to_cpu=True)))
+            states = self._anchor.append(self._states(features))
         return Encoded(StorageView.from_array(states), features.shape[2], samples)
+
+    def _states(self, features: Features) -> States:
+        """Encoder output, in single precision whatever the model computes in: numpy knows no bfloat16."""
+        return np.array(self._model.encode(StorageView.from_array(features), to_cpu=True).to(DataType.float32))
 
     def detect(self, encoded: Encoded) -> list[tuple[str, float]]:
         """All languages with their probabilities."""
@@ -75,8 +83,14 @@ class _Network:
             return_no_speech_prob=True,
         )[0]
         readings = [
-            # Its score is the sum of log probabilities, that of the end included, by the number of tokens without the end.
-            Reading(tokens, self.tokens.words(tokens, task.language), score * len(tokens) / (len(tokens) + 1))
+            # Its score is a sum of log probabilities by the number of all tokens; the sum has the end in it, the number has not. Tokens it
+            # was given count nothing in the sum.
+            Reading(
+                tokens,
+                self.tokens.words(tokens, task.language),
+                score * len(tokens) / (len(tokens) - len(task.begun) + 1),
+                told=len(task.begun),
+            )
             for tokens, score in zip(result.sequences_ids, result.scores, strict=True)
         ]
         return readings, float(result.no_speech_prob)
@@ -123,14 +137,16 @@ class WhisperEngine:
         """Use `load`."""
         self._options = options
         self._network = network
-        self._reader = Reader(network, options.no_speech)
+        margin_samples = WINDOW_SAMPLES if options.full_context else options.margin_ms * RATE_HZ // 1000
+        self._listener = Listener(network, Reader(network, options.no_speech), margin_samples)
         self._languages = network.languages
         self._release = Release(files.name, files.sha256, options.described())
         self._cost = cost
 
     @classmethod
     def load(cls, files: ModelFiles, options: EngineOptions) -> "WhisperEngine":
-        """Load, warm up and calibrate; takes a few seconds. Raises `SetupError` if the files are no model that can run here."""
+        """Load, warm up and calibrate; takes a few seconds. Raises `SetupError` if the files are no model, or none that runs here so."""
+        _check_device(options)
         try:
             model = Whisper(
                 str(files.path),
@@ -181,32 +197,48 @@ class WhisperEngine:
             raise EngineFailed(f"recognition failed on {audio.duration_s:.1f} s of audio: {error}") from error
 
     def _decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
+        said = options.said
+        new_sample = from_stream(said.until_sample, audio) if said else 0
+        if new_sample >= len(audio.samples):
+            return Decoding(Hypothesis(rejected="no_speech"))
         clock = SpanClock()
-        full = WINDOW_SAMPLES
-        encoded = self._network.encode(
-            audio.samples, full if self._options.full_context else self._options.margin_ms * RATE_HZ // 1000, clock
-        )
+        encoded = self._listener.encode(audio, clock)
         language, language_probability = self._language(encoded, options.language, clock)
-        phrases = self._network.tokens.fitting(options.phrases)
+        tokens = self._network.tokens
+        phrases = tokens.fitting(options.phrases)
         task = Task(language, max(1, min(options.beam_size, self._options.beam_size)), options.max_alternatives, phrases)
-        read = self._reader.read(encoded, task, clock)
-        if read.runs_on and not self._options.full_context:
-            encoded = self._network.encode(audio.samples, full, clock)
-            read = replace(self._reader.read(encoded, task, clock), guard="redecoded")
-        best = read.readings[0]
-        rejected = self._reader.is_no_speech(best, read.no_speech_probability, encoded.audio_s)
-        placed: tuple[PlacedWord, ...] = ()
-        if options.word_times and not rejected:
-            placed = best.placed or self._network.place(encoded, best, language, clock)
+        if said is None:
+            heard = self._listener.hear(audio, encoded, task, clock)
+        else:
+            task = replace(task, begun=tokens.said(said.words, language), begun_s=new_sample / RATE_HZ)
+            heard = self._listener.hear_new(audio, encoded, task, clock)
+        placed, end_probability = self._words(heard, options, language, clock)
         hypothesis = Hypothesis(
-            alternatives=() if rejected else self._alternatives(read.readings),
-            words=tuple(to_word(word, audio) for word in placed),
+            alternatives=() if heard.no_speech else self._alternatives(heard.read.readings),
+            words=tuple(to_word(word, heard.audio) for word in placed),
             language=language,
             language_probability=language_probability,
-            no_speech_probability=read.no_speech_probability,
-            rejected="no_speech" if rejected else "",
+            no_speech_probability=heard.read.no_speech_probability,
+            log_probability=heard.best.log_probability,
+            end_probability=end_probability,
+            rejected="no_speech" if heard.no_speech else "",
         )
-        return Decoding(hypothesis, clock.spans, encoded.frames, len(best.tokens), task.beam_size, read.guard, len(phrases))
+        new_tokens = len(heard.best.new_tokens)
+        return Decoding(hypothesis, clock.spans, heard.encoded.frames, new_tokens, task.beam_size, heard.read.guard, len(phrases))
+
+    def _words(self, heard: Heard, options: DecodeOptions, language: str, clock: SpanClock) -> tuple[tuple[PlacedWord, ...], float | None]:
+        """The new words and the probability that a sentence ends with them, as far as they were asked for."""
+        best = heard.best
+        if heard.no_speech or not best.new_words:
+            return (), None
+        if options.cues:
+            closed = self._network.tokens.closed(best.tokens, best.words[-1].first_token + 1, language)
+            cues = find_cues(self._network, heard.encoded, best, closed, language=language, clock=clock)
+            return cues.words, cues.end_probability
+        if options.word_times:
+            placed = best.placed or self._network.place(heard.encoded, best, language, clock)
+            return placed[best.told_words :], None
+        return (), None
 
     def _language(self, encoded: Encoded, wanted: str, clock: SpanClock) -> tuple[str, float]:
         """The language to transcribe and its probability among those it was chosen from."""
@@ -224,7 +256,20 @@ class WhisperEngine:
         """The different texts, best first."""
         found: dict[str, Alternative] = {}
         for reading in readings:
-            text = self._network.tokens.text(reading.tokens)
+            text = self._network.tokens.text(reading.new_tokens)
             if text and text not in found:
                 found[text] = Alternative(text, math.exp(min(reading.log_probability, 0.0)))
         return tuple(found.values())
+
+
+def _check_device(options: EngineOptions) -> None:
+    """Raises `SetupError` if this machine lacks what `options` ask for."""
+    gpus = get_cuda_device_count()
+    if options.device == "cuda" and not gpus:
+        raise SetupError("engine.device is 'cuda', but there is no NVIDIA GPU with a working driver here; accepted here: device: cpu")
+    device = "cuda" if options.device == "cuda" or (options.device == "auto" and gpus) else "cpu"
+    accepted = {*get_supported_compute_types(device), "auto", "default"}
+    if options.compute_type not in accepted:
+        raise SetupError(
+            f"engine.compute_type is {options.compute_type!r}, which {device} cannot do here; accepted here: {', '.join(sorted(accepted))}"
+        )

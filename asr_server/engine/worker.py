@@ -3,18 +3,20 @@
 Nothing else starts threads for the engine or names an executor, and nothing else acts on lateness. Blocking work without a deadline, such
 as decoding a file, goes to a thread beside them (`Worker.run`).
 
-Order. Finals first, by earliest deadline; then partials, in the order in which their owners first asked. An owner has at most one partial
-waiting: a newer one takes the place of the older, whose future is cancelled. With more than one thread, one of them never takes partials,
-so that a final does not wait for one.
+Order. Finals first, by earliest deadline; then speculative jobs, by earliest deadline; then partials, in the order in which their owners
+first asked. An owner has at most one speculative job and one partial waiting: a newer one takes the place of the older, and a final or
+speculative job that of its owner's partial; futures of those that lost their place are cancelled. With more than one thread, one of them
+never takes partials, so that the others do not wait for one. `promote` makes a speculative job a final.
 
-Room. `max_queued` jobs may wait. A final that finds them all taken takes the place of the last partial in line (its future is cancelled);
-when only finals wait, it is refused with `Overloaded`, at once, as is a partial that would need a place of its own. A final that waits is
-never given up, neither for lack of room nor for being late. So no final of an admitted stream is refused while `max_queued` is at least
-the number of finals that all admitted streams together may leave open.
+Room. `max_queued` jobs may wait. A final that finds them all taken takes the place of the last partial in line, or of the last speculative
+job when no partial waits; a speculative job takes that of the last partial. When there is none to take, it is refused with `Overloaded`,
+at once, as is a partial that would need a place of its own. A final that waits is never given up, neither for lack of room nor for being
+late. So no final of an admitted stream is refused while `max_queued` is at least the number of finals that all admitted streams together
+may leave open.
 
 Time. The deadline of recognition is `answer_at_s` plus the budget's total less its `post` and `send` slices: what earlier stages saved,
 and the reserve, may be used. When a thread has conditioned the audio, the planner is given the time to that deadline, but never more than
-the `asr` slice.
+the `asr` slice and, for a speculative job, the time until its answer can be used. Predictions are corrected by what earlier decodes took.
 
 Threads. A `Worker` is used from the event loop it was started on. `DecodeJob.condition`, `Engine.decode` and the clock are called on the
 worker's threads, several at once. The loop waits for the lock only while a thread moves an entry of the queue.
@@ -23,96 +25,30 @@ worker's threads, several at once. The loop waits for the lock only while a thre
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 from types import TracebackType
 from typing import Self, TypeVar
 
-from asr_server.budget import Deadline, LatencyBudget
 from asr_server.engine.aside import Aside
-from asr_server.engine.engine import DecodeOptions, Decoding, Engine
+from asr_server.engine.correction import Prediction
+from asr_server.engine.engine import Engine
+from asr_server.engine.job_decoder import JobDecoder
+from asr_server.engine.jobs import Decoded, DecodeJob, WorkerOptions
 from asr_server.engine.line import Line
-from asr_server.engine.planner import NO_DECODE, Plan, Sacrifice, plan
-from asr_server.errors import AsrError, EngineFailed, NotServing, Overloaded
+from asr_server.errors import AsrError, NotServing, Overloaded
 from asr_server.events import Purpose
-from asr_server.transcript import Hypothesis
-from asr_server.watch.observer import Stage
-from audio_norm import Normalized, SpeechWindow
+
+__all__ = ["DecodeJob", "Decoded", "Prediction", "Worker", "WorkerOptions"]
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """How many may decode and wait at a time."""
-
-    threads: int = 2
-    """Decodes at a time. Each is one-threaded work, so more than the machine has cores gains nothing."""
-    max_queued: int = 256
-    """Jobs that may wait, finals and partials together."""
-    margin_ms: float = 1000.0
-    """Silence the engine encodes after the speech; the planner counts it."""
-    retry_after_s: float = 1.0
-    """What `Overloaded` advises."""
-
-    def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise ValueError(f"worker threads is {self.threads}, must be at least 1")
-        if self.max_queued < 1:
-            raise ValueError(f"worker max_queued is {self.max_queued}, must be at least 1")
-        if self.margin_ms < 0:
-            raise ValueError(f"worker margin_ms is {self.margin_ms:g}, must not be negative")
-        if self.retry_after_s <= 0:
-            raise ValueError(f"worker retry_after_s is {self.retry_after_s:g}, must be positive")
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeJob:
-    """A window to be recognised for one owner (a stream or call)."""
-
-    owner: int
-    job: int
-    """Different from all open jobs of the owner."""
-    purpose: Purpose
-    window: SpeechWindow
-    options: DecodeOptions
-    condition: Callable[[SpeechWindow], Normalized]
-    """Trims, levels or rejects the window: the data definition. Called on a worker thread."""
-    answer_at_s: float
-    """When the response clock started, on the worker's clock."""
-    budget: LatencyBudget
-
-    @property
-    def deadline(self) -> Deadline:
-        """When recognition must have ended for `post` and `send` to have their slices."""
-        return Deadline.after(self.answer_at_s, self.budget.total_ms - self.budget.post_ms - self.budget.send_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What came of a job and what it took."""
-
-    decoding: Decoding
-    """Of audio the data definition rejected: no alternatives, and `hypothesis.rejected` says why."""
-    normalized: Normalized
-    plan: Plan
-    stages: tuple[Stage, ...]
-    """In the order in which they ran, without gaps: "queue" (from `submit` until a thread took the job), "condition", "asr" (the engine
-    call, with the engine's parts "asr.features", "asr.encode", ...). Rejected audio has no "asr"."""
-    degraded: tuple[Sacrifice, ...] = ()
-    """What was given up to save time, as in `Ledger.degraded`."""
-
-    @property
-    def audio_ms(self) -> float:
-        """Length of the audio the engine was given; 0 when it was given none."""
-        return 0.0 if self.normalized.rejected else self.normalized.duration_s * 1000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Entry:
-    """A job on its way."""
+    """A job on its way. Only `promote` changes one, under the worker's lock and while it has no place in the line."""
 
     work: DecodeJob
     future: asyncio.Future[Decoded]
@@ -127,6 +63,10 @@ class _Entry:
     def purpose(self) -> Purpose:
         return self.work.purpose
 
+    def promote(self, answer_at_s: float) -> None:
+        self.work = replace(self.work, purpose=Purpose.FINAL, answer_at_s=answer_at_s)
+        self.rank = (self.work.deadline.at_s, self.rank[1])
+
 
 class _State(Enum):
     NEW = "not started"
@@ -137,10 +77,18 @@ class _State(Enum):
 class Worker:
     """Decodes jobs on threads of its own. `async with Worker(...)` starts and stops it; once stopped it stays so."""
 
-    def __init__(self, engine: Engine, options: WorkerOptions | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: Engine,
+        options: WorkerOptions | None = None,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        smaller: Engine | None = None,
+    ) -> None:
+        """`smaller`: decodes finals that would be late on `engine` whatever else is given up, in the languages that it speaks."""
         self._options = options or WorkerOptions()
         self._now = now
+        self._decoder = JobDecoder(engine, smaller, self._options, now)
         self._state = _State.NEW
         self._numbers = count()
         self._open: dict[int, dict[int, _Entry]] = {}
@@ -152,9 +100,16 @@ class Worker:
         self._changed = threading.Condition()
         # Shared with the threads, under `_changed`:
         self._line: Line[_Entry] = Line(self._options.max_queued)
-        self._running = {Purpose.FINAL: 0, Purpose.PARTIAL: 0}
+        self._running = 0
+        self._running_partials = 0
+        self._busy_s = dict.fromkeys(Purpose, 0.0)
         self._alive = 0
         self._closing = False
+
+    @property
+    def threads(self) -> int:
+        """Decodes at a time."""
+        return self._options.threads
 
     @property
     def queue_depth(self) -> int:
@@ -166,7 +121,21 @@ class Worker:
     def running(self) -> int:
         """Jobs that threads work on, also those whose result nobody wants any more."""
         with self._changed:
-            return sum(self._running.values())
+            return self._running
+
+    @property
+    def busy_s(self) -> Mapping[Purpose, float]:
+        """Time that jobs of each purpose have kept a thread busy since the start, those included whose result nobody wanted any more.
+
+        A speculative job counts as one unless it became a final before a thread took it.
+        """
+        with self._changed:
+            return dict(self._busy_s)
+
+    @property
+    def prediction(self) -> Prediction:
+        """How good predictions of decodes have been, and how they are corrected."""
+        return self._decoder.prediction
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -219,11 +188,27 @@ class Worker:
                 raise Overloaded(f"{len(self._line)} jobs wait for the recogniser already", self._options.retry_after_s)
             displaced = self._line.add(entry)
             self._changed.notify()
-        if displaced is not None:
-            self._give_up(displaced)
+        for other in displaced:
+            self._give_up(other)
         self._open.setdefault(job.owner, {})[job.job] = entry
         future.add_done_callback(lambda _: self._settle(entry))
         return future
+
+    def promote(self, owner: int, job: int, answer_at_s: float) -> None:
+        """A speculative job has become a final whose response clock started at `answer_at_s`: if it waits, it waits among the finals.
+
+        One that runs goes on as it was planned. A job that is not open, or not speculative, is ignored.
+        """
+        entry = self._open.get(owner, {}).get(job)
+        if entry is None or entry.purpose is not Purpose.SPECULATIVE:
+            return
+        with self._changed:
+            if not self._line.remove(entry):
+                return
+            entry.promote(answer_at_s)
+            displaced = self._line.add(entry)
+        for other in displaced:
+            self._give_up(other)
 
     def cancel(self, owner: int, job: int | None = None) -> None:
         """Give up one job of an owner, or all of them: their futures are cancelled, those that wait are dropped.
@@ -286,56 +271,31 @@ class Worker:
 
     def _work_once(self, loop: asyncio.AbstractEventLoop) -> bool:
         """False when there will be no more. A method of its own, so that no thread holds on to audio while it waits."""
-        entry = self._take()
-        if entry is None:
+        taken = self._take()
+        if taken is None:
             return False
-        outcome = self._outcome(entry)
+        entry, running = taken
+        started_s = self._now()
+        outcome = self._decoder.outcome(entry.work, entry.queued_s, running)
         with self._changed:
-            self._running[entry.purpose] -= 1
+            self._running -= 1
+            self._running_partials -= entry.purpose is Purpose.PARTIAL
+            self._busy_s[entry.purpose] += self._now() - started_s
         loop.call_soon_threadsafe(self._deliver, entry, outcome)
         return True
 
-    def _take(self) -> _Entry | None:
-        """Wait for a turn. None when the worker closes.
+    def _take(self) -> tuple[_Entry, int] | None:
+        """Wait for a turn: whose it is, and how many jobs run with it. None when the worker closes.
 
         One `notify` for each submitted job is enough: a thread that ends a partial and so makes room for the next looks itself.
         """
         most_partials = max(1, self._options.threads - 1)
         with self._changed:
             while not self._closing:
-                entry = self._line.take(partials=self._running[Purpose.PARTIAL] < most_partials)
+                entry = self._line.take(partials=self._running_partials < most_partials)
                 if entry is not None:
-                    self._running[entry.purpose] += 1
-                    return entry
+                    self._running += 1
+                    self._running_partials += entry.purpose is Purpose.PARTIAL
+                    return entry, self._running
                 self._changed.wait()
             return None
-
-    def _outcome(self, entry: _Entry) -> Decoded | AsrError:
-        try:
-            return self._decode(entry.work, entry.queued_s)
-        except AsrError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - whatever a decode raises belongs to its job, not to the thread that serves all
-            failed = EngineFailed(f"recognition failed: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            return failed
-
-    def _decode(self, job: DecodeJob, queued_s: float) -> Decoded:
-        taken_s = self._now()
-        normalized = job.condition(job.window)
-        conditioned_s = self._now()
-        stages = (Stage("queue", queued_s, taken_s), Stage("condition", taken_s, conditioned_s))
-        if normalized.rejected is not None:
-            return Decoded(Decoding(Hypothesis(rejected=normalized.rejected)), normalized, NO_DECODE, stages)
-        chosen = plan(
-            normalized.duration_s * 1000,
-            job.options,
-            self._engine.cost,
-            margin_ms=self._options.margin_ms,
-            remaining_ms=min(job.budget.asr_ms, job.deadline.remaining_ms(conditioned_s)),
-            purpose=job.purpose,
-        )
-        decoding = self._engine.decode(normalized, chosen.applied_to(job.options))
-        parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
-        asr = Stage("asr", conditioned_s, self._now(), parts=parts)
-        return Decoded(decoding, normalized, chosen, (*stages, asr), chosen.degraded)

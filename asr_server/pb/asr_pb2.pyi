@@ -28,18 +28,22 @@ class KeepAlive(_message.Message):
     def __init__(self) -> None: ...
 
 class StreamingRecognitionConfig(_message.Message):
-    __slots__ = ("config", "interim_results", "enable_voice_activity_events", "endpointing", "latency_budget_ms")
+    __slots__ = ("config", "interim_results", "enable_voice_activity_events", "endpointing", "latency_budget_ms", "preset", "eager_results")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
     ENABLE_VOICE_ACTIVITY_EVENTS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTING_FIELD_NUMBER: _ClassVar[int]
     LATENCY_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    EAGER_RESULTS_FIELD_NUMBER: _ClassVar[int]
     config: RecognitionConfig
     interim_results: bool
     enable_voice_activity_events: bool
     endpointing: EndpointingConfig
     latency_budget_ms: int
-    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., interim_results: bool = ..., enable_voice_activity_events: bool = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., latency_budget_ms: _Optional[int] = ...) -> None: ...
+    preset: str
+    eager_results: bool
+    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., interim_results: bool = ..., enable_voice_activity_events: bool = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., latency_budget_ms: _Optional[int] = ..., preset: _Optional[str] = ..., eager_results: bool = ...) -> None: ...
 
 class RecognitionConfig(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "language_code", "max_alternatives", "speech_contexts", "audio_channel_count", "enable_word_time_offsets", "model", "audio_channel")
@@ -100,16 +104,18 @@ class EndpointingConfig(_message.Message):
     def __init__(self, vad_stop_ms: _Optional[int] = ..., end_of_utterance_ms: _Optional[int] = ..., start_timeout_ms: _Optional[int] = ..., max_segment_ms: _Optional[int] = ...) -> None: ...
 
 class RecognizeRequest(_message.Message):
-    __slots__ = ("config", "audio", "latency_budget_ms", "endpointing")
+    __slots__ = ("config", "audio", "latency_budget_ms", "endpointing", "preset")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     LATENCY_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTING_FIELD_NUMBER: _ClassVar[int]
+    PRESET_FIELD_NUMBER: _ClassVar[int]
     config: RecognitionConfig
     audio: bytes
     latency_budget_ms: int
     endpointing: EndpointingConfig
-    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., audio: _Optional[bytes] = ..., latency_budget_ms: _Optional[int] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ...) -> None: ...
+    preset: str
+    def __init__(self, config: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., audio: _Optional[bytes] = ..., latency_budget_ms: _Optional[int] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., preset: _Optional[str] = ...) -> None: ...
 
 class StreamingRecognizeResponse(_message.Message):
     __slots__ = ("results", "speech_event_type", "speech_event_offset")
@@ -121,12 +127,16 @@ class StreamingRecognizeResponse(_message.Message):
         END_OF_UTTERANCE: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
         START_TIMEOUT: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
         FINALIZED: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        EAGER_STOOD: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
+        EAGER_WITHDRAWN: _ClassVar[StreamingRecognizeResponse.SpeechEventType]
     SPEECH_EVENT_UNSPECIFIED: StreamingRecognizeResponse.SpeechEventType
     SPEECH_ACTIVITY_BEGIN: StreamingRecognizeResponse.SpeechEventType
     SPEECH_ACTIVITY_END: StreamingRecognizeResponse.SpeechEventType
     END_OF_UTTERANCE: StreamingRecognizeResponse.SpeechEventType
     START_TIMEOUT: StreamingRecognizeResponse.SpeechEventType
     FINALIZED: StreamingRecognizeResponse.SpeechEventType
+    EAGER_STOOD: StreamingRecognizeResponse.SpeechEventType
+    EAGER_WITHDRAWN: StreamingRecognizeResponse.SpeechEventType
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SPEECH_EVENT_OFFSET_FIELD_NUMBER: _ClassVar[int]
@@ -182,7 +192,7 @@ class WordInfo(_message.Message):
     def __init__(self, start_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., end_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., word: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class Ledger(_message.Message):
-    __slots__ = ("budget_ms", "response_ms", "slices", "late", "degraded", "endpoint_wait_ms", "asr_predicted_ms", "beam_size", "guard", "audio_ms", "phrases_used")
+    __slots__ = ("budget_ms", "response_ms", "slices", "late", "degraded", "endpoint_wait_ms", "asr_predicted_ms", "beam_size", "guard", "audio_ms", "phrases_used", "speculated_ms")
     BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_MS_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
@@ -194,6 +204,7 @@ class Ledger(_message.Message):
     GUARD_FIELD_NUMBER: _ClassVar[int]
     AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
     PHRASES_USED_FIELD_NUMBER: _ClassVar[int]
+    SPECULATED_MS_FIELD_NUMBER: _ClassVar[int]
     budget_ms: int
     response_ms: float
     slices: _containers.RepeatedCompositeFieldContainer[LedgerSlice]
@@ -205,7 +216,8 @@ class Ledger(_message.Message):
     guard: str
     audio_ms: int
     phrases_used: int
-    def __init__(self, budget_ms: _Optional[int] = ..., response_ms: _Optional[float] = ..., slices: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., late: bool = ..., degraded: _Optional[_Iterable[str]] = ..., endpoint_wait_ms: _Optional[float] = ..., asr_predicted_ms: _Optional[float] = ..., beam_size: _Optional[int] = ..., guard: _Optional[str] = ..., audio_ms: _Optional[int] = ..., phrases_used: _Optional[int] = ...) -> None: ...
+    speculated_ms: float
+    def __init__(self, budget_ms: _Optional[int] = ..., response_ms: _Optional[float] = ..., slices: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., late: bool = ..., degraded: _Optional[_Iterable[str]] = ..., endpoint_wait_ms: _Optional[float] = ..., asr_predicted_ms: _Optional[float] = ..., beam_size: _Optional[int] = ..., guard: _Optional[str] = ..., audio_ms: _Optional[int] = ..., phrases_used: _Optional[int] = ..., speculated_ms: _Optional[float] = ...) -> None: ...
 
 class LedgerSlice(_message.Message):
     __slots__ = ("name", "planned_ms", "spent_ms")
@@ -253,7 +265,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "models", "data_definitions", "limits", "budget", "endpointing", "encodings", "active_sessions", "longest_loop_stall_ms")
+    __slots__ = ("version", "models", "data_definitions", "limits", "budget", "endpointing", "encodings", "active_sessions", "longest_loop_stall_ms", "presets")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     DATA_DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
@@ -263,6 +275,7 @@ class GetServerInfoResponse(_message.Message):
     ENCODINGS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     LONGEST_LOOP_STALL_MS_FIELD_NUMBER: _ClassVar[int]
+    PRESETS_FIELD_NUMBER: _ClassVar[int]
     version: str
     models: _containers.RepeatedCompositeFieldContainer[ModelInfo]
     data_definitions: _containers.RepeatedCompositeFieldContainer[DataDefinitionInfo]
@@ -272,7 +285,22 @@ class GetServerInfoResponse(_message.Message):
     encodings: _containers.RepeatedScalarFieldContainer[RecognitionConfig.AudioEncoding]
     active_sessions: int
     longest_loop_stall_ms: float
-    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ...) -> None: ...
+    presets: _containers.RepeatedCompositeFieldContainer[PresetInfo]
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ..., presets: _Optional[_Iterable[_Union[PresetInfo, _Mapping]]] = ...) -> None: ...
+
+class PresetInfo(_message.Message):
+    __slots__ = ("name", "shortest_stop_ms", "longest_stop_ms", "beam_size", "context_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHORTEST_STOP_MS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_STOP_MS_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    shortest_stop_ms: int
+    longest_stop_ms: int
+    beam_size: int
+    context_ms: int
+    def __init__(self, name: _Optional[str] = ..., shortest_stop_ms: _Optional[int] = ..., longest_stop_ms: _Optional[int] = ..., beam_size: _Optional[int] = ..., context_ms: _Optional[int] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "weights_sha256", "languages", "is_default", "options")

@@ -1,11 +1,26 @@
 """The segment that is open: where its speech is, and where to cut it when it grows too long."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from asr_server.session.context import Context
 from asr_server.session.stability import StablePrefix
+from asr_server.transcript import Hypothesis
 from audio_norm import Samples, Span
 
 _QUIET_STEP_SAMPLES = 320  # 20 ms
+
+
+@dataclass(slots=True)
+class Speculation:
+    """A decode begun in the silence that the segment may end with. There is one a silence, also when it was given up."""
+
+    job: int
+    end_sample: int
+    """Of the audio it was begun with."""
+    hypothesis: Hypothesis | None = None
+    given_up: bool = False
 
 
 class OpenSegment:
@@ -18,6 +33,12 @@ class OpenSegment:
         """Where its audio begins: the silence kept before the speech, never audio of an earlier segment."""
         self.prefix = StablePrefix()
         self.partial_due_sample = start_sample
+        self.context: Context | None = None
+        """What its decodes go on from, once one was wanted."""
+        self.speculation: Speculation | None = None
+        """Of the present silence."""
+        self.eager_texts: list[str] = []
+        """Told before it was closed, and not withdrawn."""
         self._spans = [Span(start_sample, start_sample)]
 
     @property

@@ -3,6 +3,10 @@
 Feed it audio, hypotheses and control messages; take the events it gives back. It owns no socket, thread or clock: time is the
 position in the audio. It is never reset, a new stream gets a new one.
 
+Closing: a segment is closed when it has been quiet for as long as `EndpointRule` says. In the silence before that its decode is begun
+(`Purpose.SPECULATIVE`): if the speaker goes on it was in vain, or serves as a partial; if not, `DecodePromoted` makes it the final, which
+leaves at once when its hypothesis is here already. The hypothesis also tells how complete the text is, and so how long to wait.
+
 Order: finals leave in the order of their segments, whatever order the hypotheses come in; `UtteranceEnded` and `Finalized` leave after
 the finals before them. Partials of a segment leave only when every earlier final has left. Speech starts and ends are said at once.
 """
@@ -14,8 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr_server.events import (
+    DecodePromoted,
     DecodeUnwanted,
     DecodeWanted,
+    Eager,
+    EagerSettled,
     Event,
     Final,
     Finalized,
@@ -27,11 +34,14 @@ from asr_server.events import (
     UtteranceEnded,
 )
 from asr_server.session.buffer import SampleBuffer
+from asr_server.session.context import SpokenContext
+from asr_server.session.endpoint import EAGER_COMPLETENESS, EndpointRule, completeness
 from asr_server.session.options import SessionOptions
-from asr_server.session.segment import OpenSegment
-from asr_server.session.stability import StablePrefix
+from asr_server.session.order import Awaited, Order
+from asr_server.session.quiet import QuietClock
+from asr_server.session.segment import OpenSegment, Speculation
 from asr_server.transcript import Alternative, Hypothesis
-from audio_norm import Conditioned, DataDefinition, Positions, Span, SpeechWindow, Taken
+from audio_norm import Conditioned, DataDefinition, Positions, Samples, Span, SpeechWindow, Taken
 
 _ONSET_SAMPLES = 1_600
 """100 ms: speech not yet confirmed when the client finalizes began at most this long before its last frame."""
@@ -44,18 +54,6 @@ class _PartialJob:
     end_sample: int
 
 
-@dataclass(slots=True)
-class _Awaited:
-    """A place in the order of what leaves: a final whose hypothesis may still be out."""
-
-    job: int
-    segment: int
-    start_sample: int
-    end_sample: int
-    prefix: StablePrefix
-    hypothesis: Hypothesis | None = None
-
-
 class Session:
     """One stream. Not thread-safe; every method returns the events it caused, in order."""
 
@@ -66,21 +64,26 @@ class Session:
         self._gate = definition.gate(self._conditioner.frame_samples)
         self._keep_before = definition.silence.keep_before_ms * rate_hz // 1000
         self._keep_after = definition.silence.keep_after_ms * rate_hz // 1000
-        self._vad_stop = options.vad_stop_ms * rate_hz // 1000
+        self._rule = EndpointRule(options.complete_stop_ms or options.vad_stop_ms, options.vad_stop_ms)
+        self._samples_per_ms = rate_hz // 1000
+        self._speculate_after = options.speculate_after_ms * rate_hz // 1000
+        self._soft_segment = options.soft_segment_ms * rate_hz // 1000
         self._end_of_utterance = options.end_of_utterance_ms * rate_hz // 1000
         self._start_timeout = options.start_timeout_ms * rate_hz // 1000
         self._max_segment = options.max_segment_ms * rate_hz // 1000
         self._partial_interval = options.partial_interval_ms * rate_hz // 1000
         self._first_partial = options.first_partial_ms * rate_hz // 1000
         self._buffer = SampleBuffer()
+        self._frame_rest = np.empty(0, np.float32)
+        self._quiet = QuietClock()
+        self._context = SpokenContext(options.context_ms, rate_hz)
         self._clipped: deque[Positions] = deque()
         self._segment: OpenSegment | None = None
         self._segments = 0
         self._taken_sample = 0  # audio before this belongs to closed segments
         self._speech_end_sample = 0  # of the segment closed last
         self._partial: _PartialJob | None = None
-        self._outbox: deque[_Awaited | UtteranceEnded | Finalized] = deque()
-        self._awaited: dict[int, _Awaited] = {}
+        self._order = Order()
         self._jobs = 0
         self._in_utterance = False
         self._waits_for_speech = options.start_timeout_ms > 0
@@ -100,7 +103,7 @@ class Session:
     @property
     def finished(self) -> bool:
         """Closed, and everything has been said."""
-        return self._closed and not self._outbox
+        return self._closed and not self._order
 
     @property
     def timed_out(self) -> bool:
@@ -111,7 +114,7 @@ class Session:
     def open_answers(self) -> int:
         """Finals, ends of utterances and answers to `finalize` that wait for a final before them. Only decoding makes them fewer: who
         calls `finalize` for a client stops reading from it while there are too many."""
-        return len(self._outbox)
+        return len(self._order)
 
     def feed(self, taken: Taken) -> list[Event]:
         """More audio, from the definition's intake. Ignored after the start timeout."""
@@ -127,20 +130,25 @@ class Session:
         if self._partial is not None and self._partial.job == job:
             done, self._partial = self._partial, None
             return list(self._show_partial(done, hypothesis))
-        if job in self._awaited:
-            self._awaited.pop(job).hypothesis = hypothesis
+        speculation = self._segment.speculation if self._segment is not None else None
+        if speculation is not None and speculation.job == job:
+            return list(self._know_more(speculation, hypothesis))
+        if self._order.answer(job, hypothesis):
             return list(self._leave())
         return []
 
-    def give_up_partial(self, job: int) -> None:
-        """A partial was not decoded (overload, failure); the next one may be asked for. Finals cannot be given up."""
+    def give_up(self, job: int) -> None:
+        """A partial or speculative decode was not done (overload, failure): the next one may be asked for. Finals cannot be given up."""
         if self._partial is not None and self._partial.job == job:
             self._partial = None
+        speculation = self._segment.speculation if self._segment is not None else None
+        if speculation is not None and speculation.job == job:
+            speculation.given_up = True
 
     def finalize(self) -> list[Event]:
         """Close what is open now; `Finalized` follows when it has been said."""
         events = list(self._end_utterance())
-        self._outbox.append(Finalized(self.position_sample))
+        self._order.add(Finalized(self.position_sample))
         return [*events, *self._leave()]
 
     def close(self) -> list[Event]:
@@ -156,43 +164,105 @@ class Session:
 
     def _hear(self, heard: Conditioned) -> Iterator[Event]:
         self._buffer.append(heard.samples)
-        for probability in heard.speech:
-            yield from self._hear_frame(probability)
+        frame_samples = self._conditioner.frame_samples
+        frames = np.concatenate([self._frame_rest, heard.samples])
+        for number, probability in enumerate(heard.speech):
+            yield from self._hear_frame(probability, frames[number * frame_samples : (number + 1) * frame_samples])
             if self._timed_out:
                 return
+        self._frame_rest = frames[len(heard.speech) * frame_samples :]
         yield from self._want_partial()
         held_from = self._segment.window_start_sample if self._segment else self._gate.position_sample - self._keep_before - _ONSET_SAMPLES
         # Confirming speech takes the gate a while; audio back to its possible start is still needed then.
-        self._buffer.forget(min(held_from, self._gate.start_sample - self._keep_before) if self._gate.active else held_from)
+        held_from = min(held_from, self._gate.start_sample - self._keep_before) if self._gate.active else held_from
+        self._buffer.forget(self._context.held_from_sample(held_from))
         self._gate.forget(self._buffer.start_sample)
         while self._clipped and self._clipped[0][-1] < self._buffer.start_sample:
             self._clipped.popleft()
 
-    def _hear_frame(self, probability: float) -> Iterator[Event]:
+    def _hear_frame(self, probability: float, frame: Samples) -> Iterator[Event]:
         gate = self._gate
-        was_active = gate.active
         gate.push(probability)
-        if gate.active and gate.last_speech_sample > self._taken_sample:
+        heard_sample = self._heard_sample
+        is_speech = self._quiet.push(probability, frame, heard_sample) and gate.active
+        if is_speech and gate.last_speech_sample > self._taken_sample:
             if self._segment is None:
                 yield from self._open(max(gate.start_sample, self._taken_sample))
-            elif not was_active:
-                self._segment.speech_again(gate.start_sample)
-        segment, heard_sample = self._segment, self._heard_sample
+            else:
+                yield from self._resume(self._segment)
+        segment = self._segment
         if segment is not None:
-            if gate.active:
-                segment.speech_until(min(gate.last_speech_sample, heard_sample))
-            if heard_sample - segment.speech_end_sample >= self._vad_stop:
+            if is_speech:
+                segment.speech_again(gate.start_sample)
+                segment.speech_until(heard_sample)
+            if heard_sample - segment.speech_end_sample >= self._stop_samples(segment):
                 yield from self._close_segment(heard_sample)
             elif heard_sample - segment.window_start_sample >= self._max_segment:
                 yield from self._split(segment)
+            elif self._speculate_after and heard_sample - segment.speech_end_sample >= self._speculate_after:
+                yield from self._speculate(segment)
         elif self._in_utterance and heard_sample - self._speech_end_sample >= self._end_of_utterance:
             self._in_utterance = False
-            self._outbox.append(UtteranceEnded(heard_sample))
+            self._order.add(UtteranceEnded(heard_sample))
             yield from self._leave()
         elif self._waits_for_speech and not gate.pending and heard_sample >= self._start_timeout:
             self._waits_for_speech = False
             self._timed_out = True
             yield StartTimedOut(heard_sample)
+
+    # ------------------------------------------------------------------------------------------------------ in the silence
+
+    def _stop_samples(self, segment: OpenSegment) -> int:
+        """Silence after which the segment is closed."""
+        if self._soft_segment and segment.speech_end_sample - segment.window_start_sample >= self._soft_segment:
+            return self._rule.shortest_ms * self._samples_per_ms
+        hypothesis = segment.speculation.hypothesis if segment.speculation is not None else None
+        return self._rule.stop_ms(hypothesis, self._quiet.pause_probability) * self._samples_per_ms
+
+    def _speculate(self, segment: OpenSegment) -> Iterator[Event]:
+        """Begin the decode that the segment will end with if nothing more is said. Once a silence."""
+        if segment.speculation is not None:
+            return
+        heard_sample = self._heard_sample
+        quiet = heard_sample - segment.speech_end_sample
+        speculation = segment.speculation = Speculation(self._next_job(), heard_sample)
+        due = max(self._rule.shortest_ms * self._samples_per_ms - quiet, 0)
+        yield self._wanted(speculation.job, segment, Purpose.SPECULATIVE, heard_sample, quiet, due_samples=due, cues=self._cues)
+
+    def _know_more(self, speculation: Speculation, hypothesis: Hypothesis) -> Iterator[Event]:
+        """The speculative hypothesis is here while the silence lasts."""
+        segment = self._segment
+        assert segment is not None, "a speculation belongs to the open segment"
+        speculation.hypothesis = hypothesis
+        if self._heard_sample - segment.speech_end_sample >= self._stop_samples(segment):
+            yield from self._close_segment(self._heard_sample)
+            return
+        if self._options.eager_results:
+            yield from self._tell_early(segment, hypothesis)
+        elif self._options.interim_results:
+            yield from self._show_partial(_PartialJob(speculation.job, segment, speculation.end_sample), hypothesis)
+
+    def _tell_early(self, segment: OpenSegment, hypothesis: Hypothesis) -> Iterator[Event]:
+        text = hypothesis.text
+        if self._order or completeness(hypothesis, self._quiet.pause_probability) < EAGER_COMPLETENESS:
+            return
+        if not text.startswith(segment.prefix.text) or text in segment.eager_texts:
+            return
+        for told in [told for told in segment.eager_texts if not text.startswith(told)]:
+            segment.eager_texts.remove(told)
+            yield EagerSettled(segment.index, self._heard_sample, stood=False)
+        segment.eager_texts.append(text)
+        yield Eager(segment.index, segment.start_sample, segment.speech_end_sample, text, hypothesis.language)
+
+    def _resume(self, segment: OpenSegment) -> Iterator[Event]:
+        """The speaker goes on: what was begun in the silence is no final. As a partial it may still serve."""
+        speculation, segment.speculation = segment.speculation, None
+        if speculation is None or speculation.hypothesis is not None or speculation.given_up:
+            return
+        if self._options.interim_results and self._partial is None:
+            self._partial = _PartialJob(speculation.job, segment, speculation.end_sample)
+        else:
+            yield DecodeUnwanted(speculation.job)
 
     # ------------------------------------------------------------------------------------------------ opening and closing
 
@@ -205,20 +275,31 @@ class Session:
         self._waits_for_speech = False
         yield SpeechStarted(start_sample)
 
-    def _close_segment(self, position_sample: int) -> Iterator[Event]:
+    def _close_segment(self, position_sample: int, *, cues: bool | None = None) -> Iterator[Event]:
         segment, self._segment = self._segment, None
         assert segment is not None
         end = min(position_sample, segment.speech_end_sample + self._keep_after)
         yield SpeechEnded(segment.speech_end_sample)
-        yield from self._want_final(segment, segment.speech, end, position_sample)
+        speculation = segment.speculation
+        if speculation is None or speculation.given_up:
+            yield from self._want_final(segment, segment.speech, end, position_sample, cues=self._cues if cues is None else cues)
+            return
+        yield from self._drop_partial(segment)
+        wait = max(position_sample - segment.speech_end_sample, 0)
+        self._await(speculation.job, segment, segment.speech, end)
+        yield DecodePromoted(speculation.job, wait, segment.index)
+        if speculation.hypothesis is not None:
+            self._order.answer(speculation.job, speculation.hypothesis)
+            yield from self._leave()
 
     def _split(self, segment: OpenSegment) -> Iterator[Event]:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
         start, position = segment.window_start_sample, self._heard_sample
         cut = segment.best_cut(start + self._max_segment // 2, self._buffer.cut(start, position), start)
         spoken, rest = segment.speech_before(cut), segment.speech_after(cut)
+        yield from self._resume(segment)
         # Nobody waited in silence: the speaker has not stopped.
-        yield from self._want_final(segment, spoken, cut, position_sample=spoken[-1].end_sample)
+        yield from self._want_final(segment, spoken, cut, position_sample=spoken[-1].end_sample, cues=self._cues)
         self._segment = None
         if rest:
             self._segment = OpenSegment(self._segments, rest[0].start_sample, cut)
@@ -236,43 +317,89 @@ class Session:
         if self._segment is None and gate.pending and gate.last_speech_sample > self._taken_sample:
             yield from self._open(max(gate.last_speech_sample - _ONSET_SAMPLES, self._taken_sample, self._buffer.start_sample))
         if self._segment is not None:
-            if gate.pending or gate.active:
+            in_silence = self._segment.speculation is not None
+            if (gate.pending or gate.active) and not in_silence:
                 self._segment.speech_until(min(gate.last_speech_sample, end))
-            if gate.active and end - gate.last_speech_sample < 2 * self._conditioner.frame_samples:
+            if gate.active and not in_silence and end - gate.last_speech_sample < 2 * self._conditioner.frame_samples:
                 # The last frame may be incomplete: what was said in it belongs to the segment.
                 self._segment.speech_until(end)
-            yield from self._close_segment(end)
+            # Nothing follows that would want to know where its words are, and somebody waits.
+            yield from self._close_segment(end, cues=False)
         if self._in_utterance:
             self._in_utterance = False
-            self._outbox.append(UtteranceEnded(end))
+            self._order.add(UtteranceEnded(end))
             yield from self._leave()
 
     # ------------------------------------------------------------------------------------------------------------ wanting
 
-    def _want_final(self, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int, position_sample: int) -> Iterator[Event]:
+    @property
+    def _cues(self) -> bool:
+        return self._rule.is_adaptive or self._options.context_ms > 0 or self._options.eager_results
+
+    def _want_final(
+        self, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int, position_sample: int, *, cues: bool
+    ) -> Iterator[Event]:
+        yield from self._drop_partial(segment)
+        job = self._next_job()
+        wanted = self._wanted(
+            job, segment, Purpose.FINAL, end_sample, max(position_sample - speech[-1].end_sample, 0), speech=speech, cues=cues
+        )
+        self._await(job, segment, speech, end_sample)
+        yield wanted
+
+    def _await(self, job: int, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int) -> None:
+        self._taken_sample = end_sample
+        self._speech_end_sample = speech[-1].end_sample
+        self._context.close(self._speech_end_sample)
+        self._order.add(
+            Awaited(job, segment.index, speech[0].start_sample, self._speech_end_sample, segment.prefix, tuple(segment.eager_texts))
+        )
+
+    def _drop_partial(self, segment: OpenSegment) -> Iterator[Event]:
         if self._partial is not None and self._partial.segment is segment:
             yield DecodeUnwanted(self._partial.job)
             self._partial = None
-        window = self._window(segment.window_start_sample, end_sample, speech)
-        speech_end = speech[-1].end_sample
-        awaited = _Awaited(self._next_job(), segment.index, speech[0].start_sample, speech_end, segment.prefix)
-        self._outbox.append(awaited)
-        self._awaited[awaited.job] = awaited
-        self._taken_sample = end_sample
-        self._speech_end_sample = speech_end
-        yield DecodeWanted(awaited.job, segment.index, Purpose.FINAL, window, max(position_sample - speech_end, 0))
 
     def _want_partial(self) -> Iterator[Event]:
         segment = self._segment
-        if segment is None or not self._options.interim_results or self._partial is not None or self._outbox:
+        if segment is None or not self._options.interim_results or self._partial is not None or self._order:
             return
-        if segment.speech_end_sample < segment.partial_due_sample:
+        if segment.speculation is not None or segment.speech_end_sample < segment.partial_due_sample:
             return
         end = self._heard_sample
         segment.partial_due_sample = end + self._partial_interval
         self._partial = _PartialJob(self._next_job(), segment, end)
-        window = self._window(segment.window_start_sample, end, segment.speech)
-        yield DecodeWanted(self._partial.job, segment.index, Purpose.PARTIAL, window, end - segment.speech_end_sample)
+        yield self._wanted(self._partial.job, segment, Purpose.PARTIAL, end, end - segment.speech_end_sample)
+
+    def _wanted(
+        self,
+        job: int,
+        segment: OpenSegment,
+        purpose: Purpose,
+        end_sample: int,
+        endpoint_wait_samples: int,
+        *,
+        speech: tuple[Span, ...] = (),
+        due_samples: int = 0,
+        cues: bool = False,
+    ) -> DecodeWanted:
+        """A decode of the segment's audio up to `end_sample`, gone on from what was said before it when that is known."""
+        if segment.context is None and not self._order:
+            segment.context = self._context.before(segment.start_sample, segment.window_start_sample, self._buffer.start_sample)
+        context, speech = segment.context, speech or segment.speech
+        start, said = segment.window_start_sample, None
+        if context is not None:
+            start, said, speech = context.start_sample, context.said, (context.speech, *speech)
+        return DecodeWanted(
+            job,
+            segment.index,
+            purpose,
+            self._window(start, end_sample, speech),
+            endpoint_wait_samples,
+            said=said,
+            cues=cues,
+            due_samples=due_samples,
+        )
 
     def _window(self, start_sample: int, end_sample: int, speech: tuple[Span, ...]) -> SpeechWindow:
         samples = self._buffer.cut(start_sample, end_sample)
@@ -287,25 +414,27 @@ class Session:
     # ------------------------------------------------------------------------------------------------------------- saying
 
     def _show_partial(self, done: _PartialJob, hypothesis: Hypothesis) -> Iterator[Event]:
-        if not hypothesis.text or done.segment is not self._segment or self._outbox:
+        if not hypothesis.text or done.segment is not self._segment or self._order:
             return
         segment = done.segment
         stable, unstable = segment.prefix.show(hypothesis.text, hypothesis.language)
         yield Partial(segment.index, segment.start_sample, done.end_sample, stable, unstable, hypothesis.language)
 
     def _leave(self) -> Iterator[Event]:
-        while self._outbox:
-            head = self._outbox[0]
-            if not isinstance(head, _Awaited):
-                yield head
-            elif head.hypothesis is None:
-                return
-            else:
-                yield _final(head, head.hypothesis)
-            self._outbox.popleft()
+        for answer in self._order.leave():
+            if not isinstance(answer, Awaited):
+                yield answer
+                continue
+            final = _final(answer)
+            self._context.add(final.hypothesis.words)
+            yield final
+            for told in answer.eager_texts:
+                yield EagerSettled(answer.segment, answer.end_sample, stood=final.hypothesis.text.startswith(told))
 
 
-def _final(awaited: _Awaited, hypothesis: Hypothesis) -> Final:
+def _final(awaited: Awaited) -> Final:
+    hypothesis = awaited.hypothesis
+    assert hypothesis is not None, "only answered finals leave"
     kept = awaited.prefix.keep(hypothesis.text, hypothesis.words, hypothesis.language)
     if kept.text != hypothesis.text:
         best = Alternative(kept.text, hypothesis.confidence)

@@ -19,10 +19,11 @@ from asr_server.api.status import status_of
 from asr_server.api.true_status import TrueStatus
 from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
-from asr_server.engine.engine import DecodeOptions, Engine
+from asr_server.engine.engine import Engine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
+from asr_server.presets import Preset
 from asr_server.session import SessionOptions
 from asr_server.watch.observer import NullObserver, Observer
 from audio_norm import DataDefinition, Samples
@@ -32,6 +33,10 @@ from tests.session.script import plain_definition
 Request = pb.StreamingRecognizeRequest
 Response = pb.StreamingRecognizeResponse
 Config = pb.RecognitionConfig
+
+
+PLAIN = Preset("balanced", SessionOptions(), beam_size=5)
+"""Nothing is begun early, nothing is heard twice: a test that is about something else sees one decode a segment."""
 
 
 @dataclass
@@ -53,6 +58,7 @@ async def speech_server(
     definition: DataDefinition | None = None,
     observer: Observer | None = None,
     opened: bool = True,
+    presets: tuple[Preset, ...] = (PLAIN,),
 ) -> AsyncIterator[Running]:
     """By default with an engine that says "ok" and a VAD that takes loud for speech."""
     engine, limits, definition = engine or FakeEngine(), limits or Limits(), definition or plain_definition()
@@ -71,8 +77,7 @@ async def speech_server(
         default_language="en",
         limits=limits,
         budget=LatencyBudget(),
-        session=SessionOptions(),
-        decode=DecodeOptions(),
+        presets=presets,
     )
     system = system_version("0.test", (definition.version, definition.digest), engine.release)
     target = f"127.0.0.1:{port}"

@@ -10,8 +10,8 @@ from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions
 from asr_server.errors import InvalidRequest
 from asr_server.pb import asr_pb2 as pb
-from asr_server.session import SessionOptions
 from audio_norm import Encoding
+from tests.api.harness import PLAIN
 
 SERVED = Served(
     models=("base",),
@@ -19,8 +19,7 @@ SERVED = Served(
     default_language="en",
     limits=Limits(),
     budget=LatencyBudget(),
-    session=SessionOptions(),
-    decode=DecodeOptions(),
+    presets=(PLAIN,),
 )
 Config = pb.RecognitionConfig
 
@@ -42,8 +41,8 @@ def violations(message: pb.StreamingRecognitionConfig, served: Served = SERVED) 
 def test_defaults_are_the_servers() -> None:
     wanted = parse_streaming_config(streaming(config()), SERVED)
     assert (wanted.format.encoding, wanted.format.rate_hz, wanted.channel) == (Encoding.LINEAR16, 16_000, None)
-    assert wanted.session == SERVED.session
-    assert wanted.decode == SERVED.decode
+    assert wanted.session == PLAIN.session
+    assert wanted.decode == DecodeOptions(beam_size=5)
     assert wanted.budget == SERVED.budget
 
 
@@ -139,7 +138,7 @@ def test_auto_language_is_english_where_only_english_is_spoken() -> None:
 
 
 def test_more_alternatives_than_beams_widen_the_beam() -> None:
-    greedy = replace(SERVED, decode=DecodeOptions(beam_size=1))
+    greedy = replace(SERVED, max_beam_size=1)
     assert parse_streaming_config(streaming(config(max_alternatives=4)), greedy).decode.beam_size == 4
 
 

@@ -31,6 +31,7 @@ def info(model: str = "small", sha256: str = HERE["small"], definition: str = "v
         limits={},
         endpointing_ms={},
         budget=(),
+        presets=(),
         encodings=(),
         active_sessions=0,
         longest_loop_stall_ms=0.0,

@@ -1,18 +1,19 @@
-"""A decoder that says what the test wants, one token a word, and knows where each word is."""
+"""A decoder that says what the test wants, one token a word, and knows where each word is; with an encoder that does nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asr_server.engine.placing import PlacedWord
 from asr_server.engine.reading import Encoded, Reading, Task
 from asr_server.engine.spans import SpanClock
 from asr_server.engine.tokens import TokenWord
+from audio_norm import Samples
 
 
-def reading(text: str, log_probability: float = -0.2) -> Reading:
-    """One token a word."""
+def reading(text: str, log_probability: float = -0.2, told: int = 0) -> Reading:
+    """One token a word, the first `told` of them told already."""
     words = text.split()
-    return Reading(list(range(len(words))), tuple(TokenWord(word, i, i + 1) for i, word in enumerate(words)), log_probability)
+    return Reading(list(range(len(words))), tuple(TokenWord(word, i, i + 1) for i, word in enumerate(words)), log_probability, told=told)
 
 
 @dataclass
@@ -25,17 +26,27 @@ class FakeDecoder:
     word_log_probability: float = -0.2
     no_speech_probability: float = 0.0
     tasks: list[Task] = field(default_factory=list)
-    placings: int = 0
+    placed: list[Reading] = field(default_factory=list)
+    encoded_samples: list[tuple[int, int]] = field(default_factory=list)
+    """Samples and margin of each `encode`."""
+
+    @property
+    def placings(self) -> int:
+        return len(self.placed)
+
+    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> Encoded:
+        self.encoded_samples.append((len(samples), margin_samples))
+        return Encoded(None, 0, samples)
 
     def generate(self, encoded: Encoded, task: Task, limit: int) -> tuple[list[Reading], float]:
         self.tasks.append(task)
         answer = self.answers.pop(0)
-        return [Reading(one.tokens[:limit], one.words[:limit], one.log_probability) for one in answer], self.no_speech_probability
+        return [replace(one, tokens=one.tokens[:limit], words=one.words[:limit]) for one in answer], self.no_speech_probability
 
     def place(self, encoded: Encoded, reading: Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
-        self.placings += 1
+        self.placed.append(reading)
         ends_s = [*self.starts_s[1:], self.end_s]
         return tuple(
-            PlacedWord(word, start_s, end_s, self.word_log_probability)
+            PlacedWord(word, start_s, end_s, self.word_log_probability * (word.end_token - word.first_token), self.word_log_probability)
             for word, start_s, end_s in zip(reading.words, self.starts_s, ends_s, strict=False)
         )

@@ -21,6 +21,20 @@ def test_a_prediction_is_the_sum_of_its_parts() -> None:
     assert COST.predict_ms(5000, 1000, 3, word_times=True) == pytest.approx(10 + 60 + 36 + 20 + 275 + 30)
 
 
+def test_text_is_expected_of_the_new_audio_only_and_tokens_that_are_given_cost_a_step_each() -> None:
+    # Of the 5 s one is new, 4 tokens, beside the 2 of any text and the 10 that are given.
+    predicted_ms = COST.predict_ms(5000, 1000, 5, word_times=False, new_audio_ms=1000, extra_tokens=10)
+
+    assert predicted_ms == pytest.approx(10 + 60 + 36 + 20 + (2 + 4 + 10) * 15)
+
+
+@given(st.floats(0.5, 4), st.floats(0, 29_000), st.integers(1, 5), st.booleans())
+def test_a_scaled_machine_takes_so_many_times_as_long(factor: float, audio_ms: float, beam_size: int, word_times: bool) -> None:
+    predicted_ms = COST.predict_ms(audio_ms, 800, beam_size, word_times=word_times)
+
+    assert COST.scaled(factor).predict_ms(audio_ms, 800, beam_size, word_times=word_times) == pytest.approx(factor * predicted_ms)
+
+
 @given(st.floats(0, 29_000), st.floats(0, 29_000), st.integers(1, 5), st.booleans())
 def test_more_audio_never_costs_less(audio_ms: float, more_ms: float, beam_size: int, word_times: bool) -> None:
     less = COST.predict_ms(audio_ms, 800, beam_size, word_times=word_times)

@@ -10,7 +10,9 @@ from asr_server.engine.guard import (
     is_unread,
     may_stop_early,
     repeated_tail,
+    said_again,
     token_limit,
+    words_not_new,
     words_spoken,
 )
 
@@ -134,3 +136,34 @@ def test_speech_after_the_last_word_is_unread_and_silence_is_not() -> None:
     assert not is_unread(words, speech[: int(2.9 * 16_000)], 16_000)
     speech[2 * 16_000 :] *= 0.05
     assert not is_unread(words, speech, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("said", "new", "again"),
+    [
+        ("we saw the old man", "The old man. Went home", 3),
+        ("we saw the old man", "we saw the old man and", 5),
+        ("we saw the old man", "the man", 0),
+        ("I went to the", "the store", 1),
+        ("no no", "no no no", 2),
+        ("", "the store", 0),
+        ("the store", "", 0),
+    ],
+)
+def test_how_many_words_are_said_again(said: str, new: str, again: int) -> None:
+    assert said_again(said.split(), new.split()) == again
+
+
+def test_words_said_again_before_the_new_audio_are_not_new_and_those_in_it_are() -> None:
+    said = heard("we saw the old man", 0.0, 2.0)
+    assert words_not_new(said, heard("the old man", 1.4, 2.2) + heard("went", 2.2, 2.6), new_s=2.1) == 3
+    assert words_not_new(said, heard("the old man", 2.1, 2.8) + heard("went", 2.8, 3.0), new_s=2.1) == 0
+
+
+def test_words_said_again_that_are_squeezed_into_the_new_audio_are_not_new() -> None:
+    said = heard("we saw the old man", 0.0, 2.0)
+    assert words_not_new(said, heard("the old man", 2.1, 2.2) + heard("went", 2.2, 2.6), new_s=2.1) == 3
+
+
+def test_other_words_before_the_new_audio_were_passed_over_and_are_new() -> None:
+    assert words_not_new(heard("we saw the old", 0.0, 1.5), heard("man went", 1.5, 2.0), new_s=2.1) == 0

@@ -18,6 +18,10 @@ def final(deadline_s: float, number: int = 0, owner: int = 0) -> Someone:
     return Someone(owner, Purpose.FINAL, (deadline_s, number))
 
 
+def speculative(owner: int, deadline_s: float = 0.0, number: int = 0) -> Someone:
+    return Someone(owner, Purpose.SPECULATIVE, (deadline_s, number))
+
+
 def partial(owner: int, number: int = 0) -> Someone:
     return Someone(owner, Purpose.PARTIAL, (0.0, number))
 
@@ -29,10 +33,11 @@ def line_of(*items: Someone, max_waiting: int = 100) -> Line[Someone]:
     return line
 
 
-def test_finals_come_by_deadline_then_partials_by_first_asking() -> None:
+def test_finals_come_by_deadline_then_speculative_ones_likewise_then_partials_by_first_asking() -> None:
     late, early, first, second = final(9.0), final(1.0), partial(7), partial(3)
+    likely, less_likely = speculative(2, 0.1), speculative(1, 0.2)
 
-    assert list(line_of(first, late, second, early)) == [early, late, first, second]
+    assert list(line_of(first, less_likely, late, second, likely, early)) == [early, late, likely, less_likely, first, second]
 
 
 def test_finals_of_equal_deadline_come_in_the_order_of_asking() -> None:
@@ -45,8 +50,25 @@ def test_a_newer_partial_takes_the_place_of_its_owners_older_one() -> None:
     old, other, new = partial(1), partial(2), partial(1)
     line = line_of(old, other)
 
-    assert line.add(new) is old
+    assert line.add(new) == (old,)
     assert list(line) == [new, other]
+
+
+def test_a_newer_speculative_one_takes_the_place_of_its_owners_older_one_and_goes_by_its_own_deadline() -> None:
+    old, other, new = speculative(1, 1.0), speculative(2, 2.0), speculative(1, 3.0)
+    line = line_of(old, other)
+
+    assert line.add(new) == (old,)
+    assert list(line) == [other, new]
+
+
+def test_a_final_or_speculative_one_takes_the_place_of_its_owners_partial_only() -> None:
+    waiting, for_final, for_speculative, wanted = partial(1), partial(2), partial(3), final(1.0, owner=2)
+    line = line_of(waiting, for_final, for_speculative)
+
+    assert line.add(wanted) == (for_final,)
+    assert line.add(guess := speculative(3)) == (for_speculative,)
+    assert list(line) == [wanted, guess, waiting]
 
 
 def test_partials_are_left_where_they_may_not_be_taken() -> None:
@@ -65,61 +87,88 @@ def test_a_full_line_admits_a_final_in_place_of_the_last_partial_and_a_partial_o
     assert not line.admits(partial(3))
     assert line.admits(partial(1))
     assert line.admits(final(2.0))
-    assert line.add(final(2.0)) is last
-    assert line.add(final(3.0)) is first
+    assert line.add(final(2.0)) == (last,)
+    assert line.add(final(3.0)) == (first,)
     assert not line.admits(final(0.0))
     assert not line.admits(partial(1))
 
 
+def test_a_full_line_admits_a_speculative_one_in_place_of_a_partial_and_a_final_in_place_of_either() -> None:
+    likely, less_likely, last = speculative(1, 1.0), speculative(2, 2.0), partial(3)
+    line = line_of(likely, less_likely, last, max_waiting=3)
+
+    assert line.admits(speculative(4))
+    assert line.add(final(1.0, owner=9)) == (last,)
+    assert not line.admits(speculative(4))
+    assert line.admits(speculative(2))
+    assert line.add(final(2.0, owner=9)) == (less_likely,)
+    assert line.add(final(3.0, owner=9)) == (likely,)
+    assert not line.admits(final(0.0, owner=9))
+
+
+def test_who_has_been_removed_can_come_again_as_another() -> None:
+    guess = speculative(1, 5.0)
+    line = line_of(guess, final(1.0, 1), final(3.0, 2))
+
+    assert line.remove(guess)
+    assert not line.remove(guess)
+    line.add(Someone(1, Purpose.FINAL, (2.0, 0)))
+    assert [item.rank[0] for item in line] == [1.0, 2.0, 3.0]
+
+
 def test_removing_one_who_does_not_wait_changes_nothing() -> None:
-    waiting_final, waiting_partial = final(1.0), partial(1)
-    line = line_of(waiting_final, waiting_partial)
+    waiting = [final(1.0), speculative(1), partial(1)]
+    line = line_of(*waiting)
 
-    for stranger in (final(1.0, 1), final(0.5), final(2.0), partial(1), partial(2)):
-        line.remove(stranger)
+    for stranger in (final(1.0, 1), final(0.5), final(2.0), speculative(1), speculative(2), partial(1), partial(2)):
+        assert not line.remove(stranger)
 
-    assert list(line) == [waiting_final, waiting_partial]
+    assert list(line) == waiting
 
 
+def model_after(waiting: list[Someone], item: Someone, max_waiting: int) -> list[Someone] | None:
+    """Who waits, in order, once `item` has asked; None when it is refused. As the rules say it, on one list."""
+    replaced = {Purpose.FINAL: {Purpose.PARTIAL}, Purpose.SPECULATIVE: {Purpose.SPECULATIVE, Purpose.PARTIAL}, Purpose.PARTIAL: set()}
+    giving_way = {Purpose.FINAL: (Purpose.PARTIAL, Purpose.SPECULATIVE), Purpose.SPECULATIVE: (Purpose.PARTIAL,), Purpose.PARTIAL: ()}
+    if item.purpose is Purpose.PARTIAL and (own := [one for one in waiting if (one.owner, one.purpose) == (item.owner, item.purpose)]):
+        return [item if one is own[0] else one for one in waiting]
+    left = [one for one in waiting if one.owner != item.owner or one.purpose not in replaced[item.purpose]]
+    if len(left) >= max_waiting:
+        last_first = [one for purpose in giving_way[item.purpose] for one in reversed(left) if one.purpose is purpose]
+        if not last_first:
+            return None
+        left.remove(last_first[0])
+    ranked = sorted([*left, item], key=lambda one: (one.purpose.value, (0, 0) if one.purpose is Purpose.PARTIAL else one.rank))
+    return list(ranked)
+
+
+purposes = st.sampled_from(Purpose)
 steps = st.one_of(
-    st.builds(lambda deadline_s: ("final", deadline_s), st.integers(0, 5)),
-    st.builds(lambda owner: ("partial", owner), st.integers(0, 5)),
-    st.builds(lambda partials: ("take", partials), st.integers(0, 1)),
-    st.builds(lambda place: ("remove", place), st.integers(0, 20)),
+    st.tuples(st.just("ask"), purposes, st.integers(0, 5), st.integers(0, 5)),
+    st.tuples(st.just("take"), purposes, st.integers(0, 1), st.just(0)),
+    st.tuples(st.just("remove"), purposes, st.integers(0, 20), st.just(0)),
 )
 
 
 @settings(deadline=None)
 @given(st.lists(steps, max_size=60), st.integers(1, 6))
-def test_a_line_behaves_like_a_sorted_list(steps: list[tuple[str, int]], max_waiting: int) -> None:
+def test_a_line_behaves_like_a_sorted_list(steps: list[tuple[str, Purpose, int, int]], max_waiting: int) -> None:
     line, model = Line[Someone](max_waiting), list[Someone]()
-    for number, (step, value) in enumerate(steps):
-        partials = [item for item in model if item.purpose is Purpose.PARTIAL]
-        finals = [item for item in model if item.purpose is Purpose.FINAL]
-        if step == "final":
-            item = final(float(value), number)
-            assert line.admits(item) == (len(model) < max_waiting or bool(partials))
-            if line.admits(item):
-                displaced = partials.pop() if len(model) >= max_waiting else None
-                assert line.add(item) is displaced
-                model = [*sorted([*finals, item], key=lambda final: final.rank), *partials]
-        elif step == "partial":
-            item = partial(value, number)
-            own = [place for place, other in enumerate(partials) if other.owner == value]
-            assert line.admits(item) == (len(model) < max_waiting or bool(own))
-            if own:
-                assert line.add(item) is partials[own[0]]
-                model[len(finals) + own[0]] = item
-            elif line.admits(item):
-                assert line.add(item) is None
-                model.append(item)
+    for number, (step, purpose, value, deadline_s) in enumerate(steps):
+        if step == "ask":
+            item = Someone(value, purpose, (float(deadline_s), number))
+            after = model_after(model, item, max_waiting)
+            assert line.admits(item) == (after is not None)
+            if after is not None:
+                assert set(line.add(item)) == set(model) - set(after)
+                model = after
         elif step == "take":
-            takeable = model if value else finals
+            takeable = [one for one in model if value or one.purpose is not Purpose.PARTIAL]
             expected = takeable[0] if takeable else None
             assert line.take(partials=bool(value)) is expected
             if expected is not None:
                 model.remove(expected)
         elif model:
-            line.remove(model.pop(value % len(model)))
+            assert line.remove(model.pop(value % len(model)))
         assert list(line) == model
         assert len(line) == len(model) <= max_waiting

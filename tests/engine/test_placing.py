@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asr_server.engine.placing import PlacedWord, place, to_word
+from asr_server.engine.placing import PlacedWord, cut_before, from_stream, place, to_word
 from asr_server.engine.tokens import TokenWord
 from audio_norm import Normalized, Span
 from tests.engine.conftest import normalized
@@ -24,6 +24,7 @@ def test_a_word_lasts_from_its_first_token_to_the_first_of_the_next() -> None:
     assert [hello.start_s, hello.end_s, world.start_s, world.end_s] == pytest.approx([0.0, 0.2, 0.2, 0.6])
     assert [hello.confidence, world.confidence] == pytest.approx([0.5, 0.25])
     assert (hello.tokens, world.tokens) == (2, 1)
+    assert world.last_log_probability == pytest.approx(math.log(0.25))
 
 
 def test_without_an_end_of_text_the_last_word_lasts_to_the_end_of_the_path() -> None:
@@ -37,7 +38,7 @@ def test_impossible_tokens_have_a_confidence_all_the_same() -> None:
 
 
 def placed(start_s: float, end_s: float) -> PlacedWord:
-    return PlacedWord(WORLD, start_s, end_s, math.log(0.5))
+    return PlacedWord(WORLD, start_s, end_s, math.log(0.5), math.log(0.5))
 
 
 def test_times_are_positions_in_the_stream() -> None:
@@ -60,3 +61,20 @@ def test_times_in_the_margin_end_with_the_audio() -> None:
 def test_a_word_without_a_length_gets_one_sample() -> None:
     word = to_word(placed(0.5, 0.5), audio((Span(0, 16_000),)))
     assert word.end_sample == word.start_sample + 1
+
+
+TWO_PARTS = (Span(1_000, 1_300), Span(5_000, 5_200))
+
+
+@pytest.mark.parametrize(("position", "sample"), [(0, 0), (1_000, 0), (1_299, 299), (1_300, 300), (4_000, 300), (5_001, 301), (9_000, 500)])
+def test_a_position_of_the_stream_is_found_in_the_samples(position: int, sample: int) -> None:
+    assert from_stream(position, audio(TWO_PARTS)) == sample
+
+
+@pytest.mark.parametrize(
+    ("sample", "kept"),
+    [(0, TWO_PARTS), (100, (Span(1_100, 1_300), TWO_PARTS[1])), (300, TWO_PARTS[1:]), (499, (Span(5_199, 5_200),)), (500, ())],
+)
+def test_what_is_left_of_cut_audio_keeps_its_places_in_the_stream(sample: int, kept: tuple[Span, ...]) -> None:
+    rest = cut_before(sample, audio(TWO_PARTS))
+    assert (len(rest.samples), rest.kept) == (500 - sample, kept)

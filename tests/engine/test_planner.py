@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,17 +8,24 @@ from hypothesis import strategies as st
 
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions
-from asr_server.engine.planner import Plan, plan, plans_by_accuracy
-from asr_server.events import Purpose
+from asr_server.engine.planner import Plan, Workload, plan, plans_by_accuracy
+from asr_server.events import Purpose, Said
+from audio_norm import Span
+from tests.engine.worker.jobs import RATE_HZ, condition, window
 
-# 4 s of speech and 1 s of margin: 60 ms for the encoder, 18 tokens; 60 + 180 greedy, 60 + 360 with a beam of 5, 30 for word times.
+# 4 s of speech and 1 s of margin: 60 ms for the encoder, 18 tokens; 60 + 180 greedy, 60 + 225 with a beam of 2, 60 + 360 with one of 5;
+# 30 for word times.
 COST = CostModel(encode_ms=10, encode_ms_per_frame=0.1, token_ms=10, beam_factor=2.0, align_ms=30)
 AUDIO_MS = 4000.0
 MARGIN_MS = 1000.0
 
 
-def planned(options: DecodeOptions, remaining_ms: float, purpose: Purpose = Purpose.FINAL) -> Plan:
-    return plan(AUDIO_MS, options, COST, margin_ms=MARGIN_MS, remaining_ms=remaining_ms, purpose=purpose)
+def workload(options: DecodeOptions, audio_ms: float = AUDIO_MS, new_audio_ms: float | None = None) -> Workload:
+    return Workload(audio_ms, audio_ms if new_audio_ms is None else new_audio_ms, MARGIN_MS, options)
+
+
+def planned(options: DecodeOptions, remaining_ms: float, purpose: Purpose = Purpose.FINAL, smaller: CostModel | None = None) -> Plan:
+    return plan(workload(options), COST, remaining_ms, purpose=purpose, smaller=smaller)
 
 
 BEAM = DecodeOptions(beam_size=5)
@@ -34,9 +42,11 @@ NARROW_ALTERNATIVES = DecodeOptions(beam_size=1, max_alternatives=3)
         (BEAM, 1000, 5, False, 1, 420, ()),
         (BEAM, 420, 5, False, 1, 420, ()),
         (EVERYTHING, 450, 5, True, 3, 450, ()),
-        # The beam goes first, word times stay.
-        (BEAM, 419, 1, False, 1, 240, ("beam",)),
-        (BEAM_WORDS, 449, 1, True, 1, 270, ("beam",)),
+        # The beam goes first, to 2 and then 1; word times stay.
+        (BEAM, 419, 2, False, 1, 285, ("beam",)),
+        (BEAM, 284, 1, False, 1, 240, ("beam",)),
+        (BEAM_WORDS, 449, 2, True, 1, 315, ("beam",)),
+        (BEAM_WORDS, 314, 1, True, 1, 270, ("beam",)),
         (BEAM_WORDS, 270, 1, True, 1, 270, ("beam",)),
         # Word times go when a greedy decode with them does not fit.
         (BEAM_WORDS, 269, 1, False, 1, 240, ("beam", "words")),
@@ -44,7 +54,8 @@ NARROW_ALTERNATIVES = DecodeOptions(beam_size=1, max_alternatives=3)
         # Alternatives keep a beam as wide as themselves, and go last.
         (EVERYTHING, 449, 3, True, 3, 360, ("beam",)),
         (EVERYTHING, 359, 3, False, 3, 330, ("beam", "words")),
-        (EVERYTHING, 329, 1, True, 1, 270, ("beam", "alternatives")),
+        (EVERYTHING, 329, 2, True, 1, 315, ("beam", "alternatives")),
+        (EVERYTHING, 314, 1, True, 1, 270, ("beam", "alternatives")),
         (EVERYTHING, 269, 1, False, 1, 240, ("beam", "words", "alternatives")),
         # More alternatives than the configured beam widen it; to give them up does not give up the beam.
         (NARROW_ALTERNATIVES, 330, 3, False, 3, 330, ()),
@@ -75,7 +86,7 @@ def test_word_times_alone_go_when_that_keeps_the_beam_and_a_greedy_decode_with_t
     # Half a second of speech is 4 tokens: a beam costs 4 ms more than greedy, word times 30.
     cost = CostModel(encode_ms=0, encode_ms_per_frame=0, token_ms=10, beam_factor=1.1, align_ms=30)
 
-    chosen = plan(500, BEAM_WORDS, cost, margin_ms=0, remaining_ms=50)
+    chosen = plan(Workload(500, 500, 0, BEAM_WORDS), cost, 50)
 
     assert (chosen.beam_size, chosen.word_times, chosen.degraded) == (5, False, ("words",))
 
@@ -88,10 +99,71 @@ def test_a_partial_is_greedy_and_gives_nothing_up_whatever_time_is_left(remainin
     assert chosen.predicted_ms == pytest.approx(240)
 
 
+def test_speculative_work_is_planned_like_a_final() -> None:
+    assert planned(EVERYTHING, 300, Purpose.SPECULATIVE) == planned(EVERYTHING, 300, Purpose.FINAL)
+
+
+CUES = DecodeOptions(beam_size=1, cues=True)
+
+
+def test_cues_cost_one_alignment_whether_or_not_word_times_are_wanted_and_are_never_given_up() -> None:
+    for options in (CUES, replace(CUES, word_times=True)):
+        for remaining_ms in (1000, 0):
+            chosen = planned(options, remaining_ms)
+            assert (chosen.word_times, chosen.degraded) == (options.word_times, ())
+            assert chosen.predicted_ms == pytest.approx(270)
+            assert chosen.applied_to(options).cues
+    assert planned(CUES, 0, Purpose.PARTIAL).predicted_ms == pytest.approx(270)
+
+
+def test_what_was_said_costs_a_step_a_token_and_the_rest_is_expected_of_the_new_audio() -> None:
+    options = DecodeOptions(beam_size=1, said=Said(("one", "two", "three", "four", "five"), until_sample=3 * RATE_HZ))
+
+    # 60 ms for the encoder; 2 tokens of any text, 4 of the new second, 6.5 of what was said.
+    assert plan(workload(options, new_audio_ms=1000), COST, 1000).predicted_ms == pytest.approx(60 + 10 * (2 + 4 + 6))
+
+
+def test_new_audio_is_what_was_kept_after_what_was_said() -> None:
+    audio = replace(condition(window(4 * RATE_HZ)), kept=(Span(0, RATE_HZ), Span(2 * RATE_HZ, 5 * RATE_HZ)))
+
+    def new_audio_ms(until_s: float) -> float:
+        options = DecodeOptions(said=Said(("so",), until_sample=round(until_s * RATE_HZ)))
+        return Workload.of(audio, options, MARGIN_MS).new_audio_ms
+
+    assert [new_audio_ms(until_s) for until_s in (0, 0.5, 1.5, 3, 6)] == [4000, 3500, 3000, 2000, 0]
+    assert Workload.of(audio, DecodeOptions(), MARGIN_MS) == Workload(4000, 4000, MARGIN_MS, DecodeOptions())
+
+
+SMALLER = CostModel(encode_ms=5, encode_ms_per_frame=0.05, token_ms=5, beam_factor=2.0, align_ms=15)
+
+
+@pytest.mark.parametrize(
+    ("remaining_ms", "beam_size", "degraded"),
+    [
+        # Half of everything: 225 with all, 157.5 with a beam of 2, 135 greedy, 120 without word times.
+        (240, 1, ("beam", "words")),
+        (239, 5, ("model",)),
+        (224, 2, ("beam", "model")),
+        (156, 1, ("beam", "model")),
+        (134, 1, ("beam", "words", "model")),
+        (-100, 1, ("beam", "words", "model")),
+    ],
+)
+def test_the_model_is_given_up_last_and_then_keeps_what_it_can(remaining_ms: float, beam_size: int, degraded: tuple[str, ...]) -> None:
+    chosen = planned(BEAM_WORDS, remaining_ms, smaller=SMALLER)
+
+    assert (chosen.beam_size, chosen.degraded, chosen.by_smaller) == (beam_size, degraded, "model" in degraded)
+
+
+def test_a_smaller_model_that_is_dearer_and_does_not_fit_is_left_alone() -> None:
+    assert planned(BEAM, 0, smaller=COST.scaled(2)).degraded == ("beam",)
+    assert planned(DecodeOptions(beam_size=1), 0, Purpose.PARTIAL, smaller=SMALLER).degraded == ()
+
+
 def test_the_cheapest_plan_is_taken_by_prediction_where_a_calibration_found_greedy_dearer() -> None:
     cost = CostModel(encode_ms=10, encode_ms_per_frame=0.1, token_ms=10, beam_factor=0.9, align_ms=30)
 
-    assert plan(AUDIO_MS, BEAM, cost, margin_ms=MARGIN_MS, remaining_ms=0).beam_size == 5
+    assert plan(workload(BEAM), cost, 0).beam_size == 5
 
 
 def test_a_plan_changes_nothing_else_of_the_options() -> None:
@@ -111,11 +183,13 @@ costs = st.builds(
     beam_factor=st.floats(min_value=0.8, max_value=4),
     align_ms=milliseconds,
 )
-options = st.builds(DecodeOptions, beam_size=st.integers(1, 8), word_times=st.booleans(), max_alternatives=st.integers(0, 5))
+options = st.builds(
+    DecodeOptions, beam_size=st.integers(1, 8), word_times=st.booleans(), cues=st.booleans(), max_alternatives=st.integers(0, 5)
+)
 
 
-def all_plans(audio_ms: float, options: DecodeOptions, cost: CostModel) -> Sequence[Plan]:
-    return tuple(plans_by_accuracy(audio_ms, options, cost, margin_ms=MARGIN_MS))
+def all_plans(work: Workload, cost: CostModel) -> Sequence[Plan]:
+    return tuple(plans_by_accuracy(work, cost, SMALLER))
 
 
 @settings(deadline=None)
@@ -125,21 +199,23 @@ def all_plans(audio_ms: float, options: DecodeOptions, cost: CostModel) -> Seque
 def test_a_plan_fits_whenever_any_does_and_none_that_fits_gives_up_less(
     audio_ms: float, options: DecodeOptions, cost: CostModel, remaining_ms: float
 ) -> None:
-    chosen = plan(audio_ms, options, cost, margin_ms=MARGIN_MS, remaining_ms=remaining_ms)
-    fitting = [candidate for candidate in all_plans(audio_ms, options, cost) if candidate.predicted_ms <= remaining_ms]
+    work = workload(options, audio_ms)
+    chosen = plan(work, cost, remaining_ms, smaller=SMALLER)
+    fitting = [candidate for candidate in all_plans(work, cost) if candidate.predicted_ms <= remaining_ms]
 
     if fitting:
         assert chosen in fitting
         assert not any(set(other.degraded) < set(chosen.degraded) for other in fitting)
     else:
-        assert all(chosen.predicted_ms <= other.predicted_ms for other in all_plans(audio_ms, options, cost))
+        assert all(chosen.predicted_ms <= other.predicted_ms for other in all_plans(work, cost))
 
 
 @settings(deadline=None)
 @given(options=options, cost=costs, times_ms=st.lists(st.floats(min_value=-500, max_value=3000), min_size=2).map(sorted))
 def test_more_time_never_gives_up_more(options: DecodeOptions, cost: CostModel, times_ms: list[float]) -> None:
-    order = all_plans(AUDIO_MS, options, cost)
-    places = [order.index(plan(AUDIO_MS, options, cost, margin_ms=MARGIN_MS, remaining_ms=remaining_ms)) for remaining_ms in times_ms]
+    work = workload(options)
+    order = all_plans(work, cost)
+    places = [order.index(plan(work, cost, remaining_ms, smaller=SMALLER)) for remaining_ms in times_ms]
     fits = [order[place].predicted_ms <= remaining_ms for place, remaining_ms in zip(places, times_ms, strict=True)]
 
     assert all(later <= earlier for (earlier, later), fit in zip(pairwise(places), fits, strict=False) if fit)
@@ -150,8 +226,8 @@ def test_more_time_never_gives_up_more(options: DecodeOptions, cost: CostModel, 
 def test_every_plan_has_a_beam_as_wide_as_its_alternatives_and_the_first_keeps_everything(
     audio_ms: float, options: DecodeOptions, cost: CostModel
 ) -> None:
-    plans = all_plans(audio_ms, options, cost)
+    plans = all_plans(workload(options, audio_ms), cost)
 
     assert plans[0].degraded == ()
     assert all(1 <= candidate.max_alternatives <= candidate.beam_size for candidate in plans)
-    assert len({candidate.degraded for candidate in plans}) == len(plans)
+    assert len({replace(candidate, predicted_ms=0.0) for candidate in plans}) == len(plans)

@@ -7,6 +7,7 @@ from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ
 from asr_server.engine.reading import Encoded, Read, Reader, Reading, Task
 from asr_server.engine.spans import SpanClock
+from asr_server.engine.tokens import TokenWord
 from audio_norm import Samples
 from tests.engine.fake_decoder import FakeDecoder, reading
 
@@ -17,8 +18,8 @@ def sound(loud_s: float, quiet_s: float = 0.0) -> Samples:
     return np.concatenate([np.full(int(loud_s * RATE_HZ), 0.1), np.zeros(int(quiet_s * RATE_HZ))]).astype(np.float32)
 
 
-def read(decoder: FakeDecoder, samples: Samples) -> Read:
-    return Reader(decoder, NoSpeechRule()).read(Encoded(None, 0, samples), TASK, SpanClock())
+def read(decoder: FakeDecoder, samples: Samples, task: Task = TASK) -> Read:
+    return Reader(decoder, NoSpeechRule()).read(Encoded(None, 0, samples), task, SpanClock())
 
 
 def text(read_: Read) -> str:
@@ -108,3 +109,71 @@ def test_sparse_text_that_is_no_speech_is_not_read_on() -> None:
     decoder = FakeDecoder([[reading("you", log_probability=-2.0)]], [0.0], 0.2)
     read(decoder, sound(10))
     assert len(decoder.tasks) == 1
+
+
+def after(told: int, new_s: float) -> Task:
+    """Of a text whose first words, `told` of them, were told already."""
+    return Task("en", beam_size=5, begun=tuple(range(told)), begun_s=new_s)
+
+
+def new_text(read_: Read) -> str:
+    return " ".join(word.text for word in read_.readings[0].new_words)
+
+
+def test_words_that_begin_with_what_was_told_are_not_new() -> None:
+    words = (TokenWord("It", 0, 1), TokenWord("is,", 1, 3), TokenWord("so", 3, 4))
+    told_in_part = Reading([5, 6, 7, 8], words, -0.1, told=2)
+    assert (told_in_part.new_words, told_in_part.new_tokens) == (words[2:], [8])
+    assert Reading([5, 6, 7], words[:2], -0.1, told=2).new_tokens == []
+
+
+def test_what_follows_what_was_told_is_judged_by_itself() -> None:
+    decoder = FakeDecoder([[reading("no no no no we saw the sea and went home", told=4)]], [], 0)
+    result = read(decoder, sound(5), after(4, new_s=3.0))
+    assert (new_text(result), decoder.placings) == ("we saw the sea and went home", 0)
+
+
+def test_the_limit_is_that_of_the_new_audio_and_what_was_told() -> None:
+    words = " ".join(f"word{i}" for i in range(200))
+    result = read(FakeDecoder([[reading(words, told=50)]], evenly(200, 0, 22), 22.0), sound(22), after(50, new_s=20.0))
+    assert result.runs_on
+    assert len(result.readings[0].tokens) == 50 + 26
+
+
+def test_told_words_said_again_without_audio_of_their_own_are_dropped() -> None:
+    starts_s = [*evenly(5, 0, 2), *evenly(3, 1.7, 2.1), *evenly(4, 2.1, 4)]
+    decoder = FakeDecoder([[reading("we saw the old man The old man. and the blue sea", told=5)]], starts_s, 4.0, word_log_probability=-0.4)
+    result = read(decoder, sound(4), after(5, new_s=2.0))
+    best = result.readings[0]
+    assert (new_text(result), result.guard) == ("and the blue sea", "cut")
+    assert (best.tokens, best.new_tokens) == ([0, 1, 2, 3, 4, 8, 9, 10, 11], [8, 9, 10, 11])
+    assert best.log_probability == pytest.approx(-0.4)
+    assert best.placed is not None
+    assert [best.tokens[word.word.first_token] for word in best.placed] == best.tokens
+
+
+def test_told_words_that_are_said_twice_are_new() -> None:
+    decoder = FakeDecoder([[reading("we saw the old man the old man and the sea", told=5)]], evenly(11, 0, 4.4), 4.4)
+    result = read(decoder, sound(4.4), after(5, new_s=2.0))
+    assert (new_text(result), result.guard) == ("the old man and the sea", "")
+
+
+def test_a_loop_is_cut_and_what_was_told_is_not() -> None:
+    starts_s = [*evenly(5, 0, 0.1), *evenly(5, 0.1, 2.8), *evenly(5, 2.8, 2.9)]
+    text_ = "on and on and on we saw the blue sea we saw the blue sea"
+    decoder = FakeDecoder([[reading(text_, told=5)]], starts_s, 2.9)
+    result = read(decoder, sound(3), after(5, new_s=0.1))
+    assert (new_text(result), len(result.readings[0].words), result.guard) == ("we saw the blue sea", 10, "cut")
+
+
+def test_reading_goes_on_after_an_early_stop_and_what_was_told_stays_told() -> None:
+    longer = reading("September twelfth nineteen fourteen Dear Mrs Coney", told=4)
+    decoder = FakeDecoder([[reading("September twelfth nineteen fourteen", told=2)], [longer]], [0, 0.5, 1, 1.5, 2.5, 3, 4], 2.1)
+    result = read(decoder, sound(5), after(2, new_s=1.0))
+    assert (new_text(result), result.guard) == ("nineteen fourteen Dear Mrs Coney", "continued")
+    assert decoder.tasks[1].begun == (0, 1, 2, 3)
+
+
+def test_alternatives_that_say_again_what_was_told_are_left_out() -> None:
+    best, again = reading("to the man", told=2), reading("to the the man", told=2)
+    assert len(read(FakeDecoder([[best, again]], [], 0), sound(1.5), after(2, new_s=1.0)).readings) == 1

@@ -106,6 +106,42 @@ def test_a_character_broken_off_in_the_middle_stays_with_the_last_word(many: Tok
     assert many.words(tokens[:-1], "hi")[-1].end_token == len(tokens) - 1
 
 
+@pytest.mark.parametrize(
+    ("words", "language", "text"),
+    [
+        (("Hello,", "world."), "en", " Hello, world."),
+        (("it", "is -", "so"), "en", " it is - so"),
+        (("he", "said", '"'), "en", " he said"),
+        (("\u56f3", "\u66f8\u3002", "iPhone", "15", "\u9928"), "zh", "\u56f3\u66f8\u3002iPhone 15\u9928"),
+        ((), "en", ""),
+    ],
+)
+def test_told_words_have_the_tokens_of_their_text(many: Tokens, encode: Encode, words: tuple[str, ...], language: str, text: str) -> None:
+    assert many.said(words, language) == tuple(encode(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "closed"),
+    [
+        (" so it is", "en", " so it is."),
+        (" so it is.", "en", " so it is."),
+        (" is it so?!", "en", " is it so."),
+        (" it is...", "en", " it is."),
+        (" it is -", "en", " it is."),
+        (' he said "go."', "en", ' he said "go.'),
+        ("\u56f3\u66f8\uff1f", "zh", "\u56f3\u66f8\u3002"),
+    ],
+)
+def test_a_text_is_closed_with_a_full_stop_in_place_of_its_punctuation(
+    many: Tokens, encode: Encode, text: str, language: str, closed: str
+) -> None:
+    assert many.closed(encode(text), 1, language) == encode(closed)
+
+
+def test_what_is_to_be_kept_is_not_replaced(many: Tokens, encode: Encode) -> None:
+    assert many.text(many.closed(encode(" it is..."), 3, "en")) == "it is...."
+
+
 def test_a_tokenizer_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="not a Whisper model"):
         Tokens(Tokenizer(BPE()), multilingual=False)

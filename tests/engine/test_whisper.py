@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ctranslate2 import get_cuda_device_count
 
 from asr_server.engine.engine import DecodeOptions, Decoding
 from asr_server.engine.options import EngineOptions
@@ -266,6 +267,27 @@ def test_a_directory_that_is_no_model_is_a_set_up_error(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"no model")
     with pytest.raises(SetupError, match="cannot be used"):
         WhisperEngine.load(ModelFiles("mine", tmp_path, ""), EngineOptions())
+
+
+@pytest.mark.skipif(get_cuda_device_count() > 0, reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_a_set_up_error(tiny_files: ModelFiles) -> None:
+    with pytest.raises(SetupError, match=r"'cuda', but there is no NVIDIA GPU .*; accepted here: device: cpu$"):
+        WhisperEngine.load(tiny_files, EngineOptions(device="cuda"))
+
+
+def test_a_compute_type_the_machine_cannot_do_is_refused_with_those_it_can(tiny_files: ModelFiles) -> None:
+    with pytest.raises(SetupError, match=r"'int3', which cpu cannot do here; accepted here: auto, default, .*int8"):
+        WhisperEngine.load(tiny_files, EngineOptions(compute_type="int3"))
+
+
+@pytest.mark.skipif(not get_cuda_device_count(), reason="there is no GPU")
+@pytest.mark.parametrize("compute_type", ["float16", "int8_float16", "int8"])
+def test_a_gpu_hears_what_the_processor_hears(tiny_files: ModelFiles, tiny_en: WhisperEngine, clip: Clip, compute_type: str) -> None:
+    on_gpu = WhisperEngine.load(tiny_files, EngineOptions(device="cuda", compute_type=compute_type))
+    audio = normalized(clip("en/quick_brown_fox"))
+    heard, expected = (engine.decode(audio, replace(BEAM, cues=True)).hypothesis for engine in (on_gpu, tiny_en))
+    assert plain(heard.text) == plain(expected.text)
+    assert [word.start_sample for word in heard.words] == pytest.approx([word.start_sample for word in expected.words], abs=3_200)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr_server.events import (
+    DecodePromoted,
     DecodeUnwanted,
     DecodeWanted,
+    Eager,
+    EagerSettled,
     Event,
     Final,
     Finalized,
@@ -17,7 +20,7 @@ from asr_server.events import (
     UtteranceEnded,
 )
 from asr_server.session import Session, SessionOptions
-from asr_server.transcript import Alternative, Hypothesis
+from asr_server.transcript import Alternative, Hypothesis, Word
 from audio_norm import Conditioner, DataDefinition, Samples, Taken, load_definition
 
 RATE_HZ = 16_000
@@ -56,8 +59,13 @@ def silence(ms: int) -> Samples:
     return np.zeros(ms * MS, np.float32)
 
 
-def heard(text: str) -> Hypothesis:
-    return Hypothesis((Alternative(text, 0.9),)) if text else Hypothesis(rejected="no_speech")
+def heard(text: str, *, complete: bool = False, words: tuple[Word, ...] = ()) -> Hypothesis:
+    """`complete`: the recogniser is sure of the text, and that a sentence ends with it."""
+    if not text:
+        return Hypothesis(rejected="no_speech")
+    return Hypothesis(
+        (Alternative(text, 0.9),), words, log_probability=0.0 if complete else -1.0, end_probability=1.0 if complete else 0.0001
+    )
 
 
 class Script:
@@ -76,8 +84,8 @@ class Script:
             said += self.session.feed(Taken(whole[start : start + self._chunk], np.empty(0, np.int64)))
         return self._lines(said)
 
-    def answer(self, job: int, text: str) -> list[str]:
-        return self._lines(self.session.accept(job, heard(text)))
+    def answer(self, job: int, text: str, *, complete: bool = False, words: tuple[Word, ...] = ()) -> list[str]:
+        return self._lines(self.session.accept(job, heard(text, complete=complete, words=words)))
 
     def finalize(self) -> list[str]:
         return self._lines(self.session.finalize())
@@ -101,6 +109,12 @@ def line(event: Event) -> str:
             return f"speech to {at // MS}"
         case DecodeWanted(job, segment, purpose, window):
             return f"want {purpose.name.lower()} {job} of segment {segment}: {window.start_sample // MS}..{window.end_sample // MS}"
+        case DecodePromoted(job, wait):
+            return f"promote {job} after {wait // MS} ms"
+        case Eager():
+            return f"eager {event.segment}: {event.text}"
+        case EagerSettled():
+            return f"eager {event.segment} {'stood' if event.stood else 'withdrawn'}"
         case DecodeUnwanted(job):
             return f"forget {job}"
         case Partial():

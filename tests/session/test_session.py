@@ -236,7 +236,7 @@ def test_without_interim_results_only_finals_are_decoded() -> None:
 def test_a_given_up_partial_makes_room_for_the_next() -> None:
     script = Script(interim_results=True)
     script.hear(speech(520))
-    script.session.give_up_partial(1)
+    script.session.give_up(1)
     assert script.hear(speech(400)) == ["want partial 2 of segment 0: 0..800"]
 
 

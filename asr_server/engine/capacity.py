@@ -1,0 +1,140 @@
+"""How many streams a machine keeps in time: beforehand from what decodes should cost, while it serves from what they did.
+
+Pure: time is passed in.
+"""
+
+import math
+from dataclasses import dataclass
+
+from asr_server.engine.correction import BESIDE_OTHERS
+from asr_server.engine.cost import FULL_BEAM, CostModel
+
+UTILISATION = 0.7
+"""Share of the threads' time that average load may take. Callers speak when they like: the rest is for when several do at once."""
+
+MOST_STREAMS = 1000
+"""More are promised for no machine: other things than decodes would be too slow first."""
+
+_MIN_RETRY_AFTER_S, _MAX_RETRY_AFTER_S = 0.5, 30.0
+
+_STREAM_WEIGHT = 1 - 0.5 ** (1 / 20)
+"""Of one finished stream among those before it: after 20 half of what had been learnt is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What an average stream asks of the recogniser."""
+
+    speech_share: float = 0.6
+    """Of the time; the other side of the conversation has the rest."""
+    segment_s: float = 3.0
+    """Speech in a segment."""
+    decodes_a_segment: float = 2.2
+    """Speculative ones begun in pauses, that which becomes the final among them. Partials are not counted: they get what is left."""
+    beam_size: int = FULL_BEAM
+    cues: bool = True
+
+    def busy_share(self, cost: CostModel, margin_ms: float) -> float:
+        """Of one thread's time that one such stream takes, beside others: 0.1 is a tenth."""
+        decode_ms = cost.predict_ms(self.segment_s * 1000, margin_ms, self.beam_size, word_times=self.cues) * BESIDE_OTHERS
+        return decode_ms / 1000 * self.decodes_a_segment / self.segment_s * self.speech_share
+
+
+def streams_in_time(busy_share: float, threads: int, utilisation: float = UTILISATION) -> int:
+    """How many streams of `Caller.busy_share` may be served at a time, at least 1."""
+    return max(1, math.floor(min(threads * utilisation / max(busy_share, 1e-9), MOST_STREAMS)))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What is measured over, and how much is too much."""
+
+    window_s: float = 10.0
+    """What happened so long ago counts a third (1/e)."""
+    limit: float = 0.85
+    """Share of the threads' time that all streams together may take on average."""
+    retry_after_s: float = 1.0
+    """Advised until a stream has ended."""
+
+    def __post_init__(self) -> None:
+        if not self.window_s > 0:
+            raise ValueError(f"load window_s is {self.window_s:g}, must be positive")
+        if not 0 < self.limit <= 1:
+            raise ValueError(f"load limit is {self.limit:g}, must be above 0 and at most 1")
+        if not self.retry_after_s > 0:
+            raise ValueError(f"load retry_after_s is {self.retry_after_s:g}, must be positive")
+
+
+class LoadMeter:
+    """How busy the recogniser is, whether one more stream fits, and when a place will be free.
+
+    Fed with what happens, in the order of time. Not thread-safe. Feed finals and speculative decodes only: partials are
+    done with what is left, and would make every machine look full.
+    """
+
+    def __init__(self, threads: int, typical_share: float, options: LoadOptions | None = None) -> None:
+        """`typical_share`: of one thread's time that a stream is taken to need before it was seen, as `Caller.busy_share`."""
+        self._threads = threads
+        self._typical_share = typical_share
+        self._options = options or LoadOptions()
+        self._at_s: float | None = None
+        # Sums in which what is past fades:
+        self._busy_s = 0.0
+        self._stream_s = 0.0
+        self._streams = 0
+        self._ended = 0
+        self._mean_stream_s = 0.0
+
+    @property
+    def streams(self) -> int:
+        """Open at present."""
+        return self._streams
+
+    def opened(self, now_s: float) -> None:
+        """A stream has begun."""
+        self._pass_to(now_s)
+        self._streams += 1
+
+    def closed(self, lasted_s: float, now_s: float) -> None:
+        """A stream that had begun is over."""
+        self._pass_to(now_s)
+        self._streams = max(0, self._streams - 1)
+        self._ended += 1
+        # The first streams are averaged: there is nothing before them to be forgotten.
+        self._mean_stream_s += (lasted_s - self._mean_stream_s) * max(_STREAM_WEIGHT, 1 / self._ended)
+
+    def decoded(self, busy_ms: float, now_s: float) -> None:
+        """A decode has ended that kept a thread busy for so long."""
+        self._pass_to(now_s)
+        self._busy_s += busy_ms / 1000
+
+    def utilisation(self, now_s: float) -> float:
+        """Share of the threads' time that decodes took, of about the last `window_s`."""
+        self._pass_to(now_s)
+        return self._busy_s / (self._options.window_s * self._threads)
+
+    def fits_one_more(self, now_s: float) -> bool:
+        """Whether one more average stream leaves the average load under the limit. The first always fits.
+
+        A stream needs what the present ones were seen to need. What is typical counts as much as one stream seen for the whole window, so
+        that a rush of new streams, which have not asked for anything yet, does not look like no load at all.
+        """
+        self._pass_to(now_s)
+        typical_s = self._options.window_s
+        share = (self._busy_s + self._typical_share * typical_s) / (self._stream_s + typical_s)
+        return self._streams == 0 or (self._streams + 1) * share <= self._options.limit * self._threads
+
+    def retry_after_s(self) -> float:
+        """When the next of the present streams is likely to end, as far as streams that have ended tell."""
+        if not self._ended:
+            return self._options.retry_after_s
+        next_end_s = self._mean_stream_s / max(1, self._streams)
+        return min(max(next_end_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
+
+    def _pass_to(self, now_s: float) -> None:
+        before_s = now_s if self._at_s is None else self._at_s
+        self._at_s = max(before_s, now_s)
+        window_s = self._options.window_s
+        kept = math.exp((before_s - self._at_s) / window_s)
+        self._busy_s *= kept
+        self._stream_s = self._stream_s * kept + self._streams * window_s * (1 - kept)

@@ -1,0 +1,37 @@
+"""What endpointing lives on: where the words of a text are, and whether a sentence ends with them. One alignment tells both."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from asr_server.engine.placing import PlacedWord
+from asr_server.engine.reading import Decoder, Encoded, Reading
+from asr_server.engine.spans import SpanClock
+from asr_server.engine.tokens import TokenWord
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """Of the new words of a reading."""
+
+    words: tuple[PlacedWord, ...]
+    end_probability: float
+    """Of a full stop after the text, in the place of the punctuation it ends on."""
+
+
+def find_cues(decoder: Decoder, encoded: Encoded, reading: Reading, closed: Sequence[int], *, language: str, clock: SpanClock) -> Cues:
+    """`reading` has new words; `closed` are its tokens with a full stop in the place of the punctuation they end on (`Tokens.closed`).
+
+    The words keep the text they have. Not aligned again if the guard has seen where they are and they end with a full stop.
+    """
+    if list(closed) == reading.tokens:
+        placed = reading.placed or decoder.place(encoded, reading, language, clock)
+        return Cues(placed[reading.told_words :], math.exp(placed[-1].last_log_probability))
+    text_end = len(closed) - 1
+    last = replace(reading.words[-1], end_token=text_end)
+    full_stop = TokenWord("", text_end, len(closed))
+    asked = replace(reading, tokens=list(closed), words=(*reading.words[:-1], last, full_stop), placed=None)
+    *before, spoken, stop = decoder.place(encoded, asked, language, clock)
+    if text_end < len(reading.tokens):
+        spoken = replace(spoken, end_s=stop.end_s)  # the word has punctuation, and its time
+    return Cues((*before, spoken)[reading.told_words :], math.exp(stop.log_probability))

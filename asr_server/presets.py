@@ -1,0 +1,66 @@
+"""How accuracy is weighed against the time to final text: three named points on the measured curve (`bench/results/`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from asr_server.session import SessionOptions
+
+PresetName = Literal["fast", "balanced", "accurate"]
+PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """`session` are the endpointing's defaults, `beam_size` the beam that decodes have when time allows."""
+
+    name: PresetName
+    session: SessionOptions
+    beam_size: int
+
+    @property
+    def without_waiting(self) -> "Preset":
+        """For audio that is all there: nothing is gained by beginning early or by closing early."""
+        return replace(self, session=replace(self.session, speculate_after_ms=0, complete_stop_ms=0))
+
+
+_SPECULATE_AFTER_MS = 32
+_CONTEXT_MS = 4_000
+
+PRESETS: Mapping[PresetName, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("fast", SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=_CONTEXT_MS), beam_size=2),
+        Preset(
+            "balanced",
+            SessionOptions(
+                vad_stop_ms=480,
+                complete_stop_ms=200,
+                speculate_after_ms=_SPECULATE_AFTER_MS,
+                context_ms=_CONTEXT_MS,
+                soft_segment_ms=10_000,
+            ),
+            beam_size=2,
+        ),
+        Preset(
+            "accurate",
+            SessionOptions(vad_stop_ms=900, complete_stop_ms=600, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=2 * _CONTEXT_MS),
+            beam_size=5,
+        ),
+    )
+}
+
+
+def with_stop(session: SessionOptions, vad_stop_ms: int) -> SessionOptions:
+    """The same with one wait for all, whatever the text."""
+    return replace(
+        session,
+        vad_stop_ms=vad_stop_ms,
+        complete_stop_ms=0,
+        speculate_after_ms=min(session.speculate_after_ms, vad_stop_ms),
+        end_of_utterance_ms=max(session.end_of_utterance_ms, vad_stop_ms),
+    )
+
+
+def with_longest_segment(session: SessionOptions, max_segment_ms: int) -> SessionOptions:
+    return replace(session, max_segment_ms=max_segment_ms, soft_segment_ms=min(session.soft_segment_ms, max_segment_ms))

@@ -1,0 +1,110 @@
+"""Error rate against time to final text: what every endpointing rule gives, by simulation. The product's own curve."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asr_server.engine.engine import DecodeOptions
+from asr_server.engine.planner import Workload
+from asr_server.engine.whisper import WhisperEngine
+from asr_server.events import DecodeWanted, Purpose
+from asr_server.presets import Preset
+from asr_server.session import SessionOptions
+from asr_server.transcript import Hypothesis
+from audio_norm import DataDefinition, Normalized, SpeechWindow, Taken
+from bench.quantiles import quantiles
+from bench.simulate import Answer, Simulated, simulate
+from eval.manifest import Clip
+from eval.normalize import normalize
+from eval.wer import ErrorCounts, count_errors
+
+KEPT_ASIDE = 3
+"""Of so many speakers one is kept aside: what was tuned on the others is told for it alone as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A named way to serve."""
+
+    name: str
+    session: SessionOptions
+    beam_size: int
+
+    @classmethod
+    def of_preset(cls, preset: Preset) -> "Point":
+        return cls(preset.name, preset.session, preset.beam_size)
+
+    def varied(self, name: str, changes: Mapping[str, int | bool]) -> "Point":
+        """The same with other options of the session, or another `beam_size`. Raises ValueError or TypeError when they are none."""
+        beam = int(changes.get("beam_size", self.beam_size))
+        rest: dict[str, Any] = {key: value for key, value in changes.items() if key != "beam_size"}
+        return Point(name, replace(self.session, **rest), beam)
+
+
+class ClipSimulator:
+    """One clip under many rules. Decodes that several rules ask for are done once."""
+
+    def __init__(self, chunks: list[Taken], language: str, engine: WhisperEngine, definition: DataDefinition) -> None:
+        self._chunks = chunks
+        self._language = language
+        self._engine = engine
+        self._definition = definition
+        self._heard: dict[object, Hypothesis] = {}
+
+    def run(self, point: Point) -> Simulated:
+        return simulate(self._chunks, point.session, self._definition, lambda wanted: self._answer(wanted, point.beam_size))
+
+    def _answer(self, wanted: DecodeWanted, beam_size: int) -> Answer:
+        beam_size = 1 if wanted.purpose is Purpose.PARTIAL else beam_size
+        options = DecodeOptions(language=self._language, beam_size=beam_size, said=wanted.said, cues=wanted.cues)
+        normalized = self._definition.finish(wanted.window)
+        margin_ms = self._engine.options.margin_ms
+        took_ms = Workload.of(normalized, options, margin_ms).predict_ms(self._engine.cost, beam_size, word_times=False)
+        return Answer(0.0 if normalized.rejected else took_ms, lambda: self._hear(wanted.window, normalized, options))
+
+    def _hear(self, window: SpeechWindow, normalized: Normalized, options: DecodeOptions) -> Hypothesis:
+        key = (window.start_sample, window.end_sample, window.speech, options)
+        if key not in self._heard:
+            self._heard[key] = self._engine.decode(normalized, options).hypothesis
+        return self._heard[key]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    clip: Clip
+    speech_end_s: float
+    simulated: Simulated
+
+
+def is_kept_aside(clip: Clip) -> bool:
+    """By speaker, so that no voice is on both sides."""
+    return int(hashlib.sha256((clip.speaker or clip.id).encode()).hexdigest(), 16) % KEPT_ASIDE == 0
+
+
+def summarize(point: Point, results: Sequence[ClipResult]) -> dict[str, Any]:
+    """One point of the curve."""
+    audio_s = sum(result.clip.duration_s or 0.0 for result in results)
+    ttfs_ms = [ms for result in results if (ms := result.simulated.ttfs_ms(result.speech_end_s)) is not None]
+    eager_ms = [ms for result in results if (ms := result.simulated.eager_ms(result.speech_end_s)) is not None]
+    eager, stood = sum(len(r.simulated.eager) for r in results), sum(r.simulated.eager_stood for r in results)
+    return {
+        "name": point.name,
+        "wer": _wer(results),
+        "wer_tuned_on": _wer([result for result in results if not is_kept_aside(result.clip)]),
+        "wer_kept_aside": _wer([result for result in results if is_kept_aside(result.clip)]),
+        "ttfs_ms": quantiles(ttfs_ms),
+        "eager": {"told": eager, "stood": stood, "ms": quantiles(eager_ms)} if point.session.eager_results else None,
+        "finals": sum(len(result.simulated.finals) for result in results),
+        "decodes": sum(result.simulated.decodes for result in results),
+        "load": sum(result.simulated.busy_ms for result in results) / 1000 / audio_s if audio_s else None,
+        "options": {name: getattr(point.session, name) for name in point.session.__slots__} | {"beam_size": point.beam_size},
+    }
+
+
+def _wer(results: Sequence[ClipResult]) -> float | None:
+    counts = (
+        count_errors(normalize(result.clip.text, result.clip.language), normalize(result.simulated.text, result.clip.language))
+        for result in results
+    )
+    return sum(counts, start=ErrorCounts.zero()).rate

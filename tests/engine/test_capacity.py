@@ -1,0 +1,133 @@
+import pytest
+
+from asr_server.engine.capacity import MOST_STREAMS, Caller, LoadMeter, LoadOptions, streams_in_time
+from asr_server.engine.cost import CostModel
+
+# 3 s of speech and 1 s of margin: 40 ms for the encoder, 14 tokens of 10 ms, 20 for cues: 200 ms, beside others 250.
+COST = CostModel(encode_ms=0, encode_ms_per_frame=0.1, token_ms=10, beam_factor=1.0, align_ms=20)
+MARGIN_MS = 1000.0
+
+
+def test_a_caller_takes_what_its_segments_cost_for_the_time_it_speaks() -> None:
+    # A segment in 5 s, 2.2 decodes of 250 ms each.
+    assert Caller().busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.25 / 5)
+    assert Caller(cues=False).busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.225 / 5)
+
+
+def test_a_machine_promises_what_leaves_a_part_of_its_threads_idle() -> None:
+    assert streams_in_time(0.09, threads=2) == 15
+    assert streams_in_time(0.09, threads=2, utilisation=0.35) == 7
+    assert streams_in_time(0.11, threads=2) == 12
+
+
+def test_every_machine_promises_one_stream_and_none_more_than_anything_else_would_keep() -> None:
+    assert streams_in_time(5.0, threads=1) == 1
+    assert streams_in_time(0.0, threads=1) == MOST_STREAMS
+
+
+TYPICAL_SHARE = 0.2
+
+
+def meter_of(streams: int, threads: int = 2) -> LoadMeter:
+    meter = LoadMeter(threads, TYPICAL_SHARE)
+    for _ in range(streams):
+        meter.opened(0.0)
+    return meter
+
+
+def run(meter: LoadMeter, busy_ms: float, seconds: int, start_s: int = 0) -> float:
+    """So many ms of decodes each second. Returns the time it is then."""
+    for second in range(start_s, start_s + seconds):
+        meter.decoded(busy_ms, second + 1.0)
+    return float(start_s + seconds)
+
+
+def test_utilisation_is_the_share_of_the_threads_time_and_fades() -> None:
+    meter = meter_of(streams=3)
+    now_s = run(meter, busy_ms=600, seconds=100)
+
+    assert meter.utilisation(now_s) == pytest.approx(0.3, rel=0.06)
+    assert meter.utilisation(now_s + 10) == pytest.approx(0.3 / 2.718, rel=0.06)
+    assert meter.utilisation(now_s + 100) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_time_before_the_first_decode_was_idle() -> None:
+    meter = meter_of(streams=1)
+    meter.decoded(1000, now_s=0.0)
+
+    assert meter.utilisation(0.0) == pytest.approx(0.05)
+
+
+def test_one_more_fits_while_streams_like_those_seen_stay_under_the_limit() -> None:
+    # 8 streams that take 0.15 threads each: 9 are 1.35 of 2 threads, 10 would be 1.5, 11 1.65, 12 1.8 and more than 1.7.
+    meter = meter_of(streams=8)
+    now_s = run(meter, busy_ms=8 * 150, seconds=100)
+    fitting = 8
+    while meter.fits_one_more(now_s):
+        meter.opened(now_s)
+        fitting += 1
+
+    assert fitting == 10
+    assert meter.streams == 10
+
+
+def test_streams_that_are_heavier_than_typical_leave_less_room() -> None:
+    light, heavy = meter_of(streams=4), meter_of(streams=4)
+    now_s = run(light, busy_ms=4 * 100, seconds=100)
+    run(heavy, busy_ms=4 * 400, seconds=100)
+
+    assert light.fits_one_more(now_s)
+    assert not heavy.fits_one_more(now_s)
+
+
+def test_a_rush_of_streams_that_have_said_nothing_yet_counts_as_typical() -> None:
+    meter = meter_of(streams=0)
+    while meter.fits_one_more(0.0):
+        meter.opened(0.0)
+
+    assert meter.streams == 8  # 8 times 0.2 is less than 1.7, 9 times is more
+
+
+def test_the_first_stream_always_fits() -> None:
+    assert LoadMeter(threads=1, typical_share=3.0).fits_one_more(0.0)
+
+
+def test_a_place_is_free_when_the_next_of_the_present_streams_is_likely_to_end() -> None:
+    meter = meter_of(streams=5)
+    assert meter.retry_after_s() == 1.0
+
+    meter.closed(lasted_s=60.0, now_s=60.0)
+    assert meter.retry_after_s() == pytest.approx(60 / 4)
+    meter.closed(lasted_s=30.0, now_s=61.0)
+    assert meter.retry_after_s() == pytest.approx(45 / 3)
+
+
+def test_recent_streams_count_more() -> None:
+    meter = meter_of(streams=200)
+    for _ in range(50):
+        meter.closed(lasted_s=1000.0, now_s=0.0)
+    for _ in range(100):
+        meter.closed(lasted_s=500.0, now_s=0.0)
+
+    assert meter.retry_after_s() == pytest.approx(500 / 50, rel=0.05)
+
+
+@pytest.mark.parametrize(("lasted_s", "streams", "retry_after_s"), [(1.0, 100, 0.5), (3600.0, 2, 30.0), (10.0, 1, 10.0)])
+def test_the_advice_is_neither_impatient_nor_forever(lasted_s: float, streams: int, retry_after_s: float) -> None:
+    meter = meter_of(streams)
+    meter.closed(lasted_s, now_s=1.0)
+
+    assert meter.retry_after_s() == retry_after_s
+
+
+def test_a_clock_that_seems_to_go_back_changes_nothing() -> None:
+    meter = meter_of(streams=1)
+    meter.decoded(1000, now_s=5.0)
+
+    assert meter.utilisation(4.0) == meter.utilisation(5.0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("window_s", 0.0), ("limit", 0.0), ("limit", 1.5), ("retry_after_s", 0.0)])
+def test_options_that_cannot_work_are_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"load {field} is"):
+        LoadOptions(**{field: value})

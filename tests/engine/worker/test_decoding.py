@@ -1,0 +1,228 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from asr_server.budget import LatencyBudget
+from asr_server.engine.correction import BESIDE_OTHERS
+from asr_server.engine.engine import DecodeOptions, Decoding, EngineSpan
+from asr_server.engine.worker import DecodeJob, Prediction, Worker, WorkerOptions
+from asr_server.events import Purpose, Said
+from asr_server.transcript import Hypothesis
+from audio_norm import Normalized, SpeechWindow
+from tests.engine.worker.jobs import RATE_HZ, condition, final, held, job, reject, result, window
+from tests.fake_clock import FakeClock
+from tests.fake_engine import COST, FakeEngine, HeldEngine, said
+
+
+def condition_taking(clock: FakeClock, ms: float) -> Callable[[SpeechWindow], Normalized]:
+    def conditioned(window: SpeechWindow) -> Normalized:
+        clock.advance_ms(ms)
+        return condition(window)
+
+    return conditioned
+
+
+async def test_stages_tell_where_the_time_went_without_gaps() -> None:
+    clock = FakeClock(now_s=100.0)
+
+    def answer(_audio: Normalized, _options: DecodeOptions) -> Decoding:
+        start_s = clock.now_s
+        clock.advance_ms(80)
+        spans = (EngineSpan("encode", start_s, start_s + 0.03), EngineSpan("decode", start_s + 0.03, start_s + 0.08))
+        return Decoding(Hypothesis(), spans=spans)
+
+    async with Worker(FakeEngine(answer), WorkerOptions(threads=1), now=clock) as worker:
+        decoded = await result(worker.submit(job(condition=condition_taking(clock, 15))))
+
+    queue, conditioning, asr = decoded.stages
+    assert [stage.name for stage in decoded.stages] == ["queue", "condition", "asr"]
+    assert queue.start_s == 100.0
+    assert queue.end_s == conditioning.start_s
+    assert conditioning.end_s == asr.start_s
+    assert conditioning.spent_ms == pytest.approx(15)
+    assert asr.spent_ms == pytest.approx(80)
+    assert [part.name for part in asr.parts] == ["asr.encode", "asr.decode"]
+    assert [part.spent_ms for part in asr.parts] == pytest.approx([30, 50])
+
+
+async def test_waiting_is_counted_from_submission() -> None:
+    clock = FakeClock()
+    engine = HeldEngine()
+    async with Worker(engine, WorkerOptions(threads=1), now=clock) as worker:
+        running = await held(worker, engine)
+        waiting = worker.submit(final("waiting", owner=1))
+        clock.advance_ms(70)
+        running.finish()
+        (await engine.next_decode()).finish()
+
+        assert (await result(waiting)).stages[0].spent_ms == pytest.approx(70)
+
+
+FIVE_SECONDS = 5 * RATE_HZ
+# With COST and 1 s of margin: 47 ms for the encoder, 22 tokens; a beam of 5 takes 328.6 ms, one of 2 249.4 ms, greedy 223 ms, word times
+# 25 ms more.
+WANTED = DecodeOptions(beam_size=5, word_times=True)
+
+
+@pytest.mark.parametrize(
+    ("budget", "waited_ms", "beam_size", "word_times", "degraded"),
+    [
+        # The asr slice of 300 ms is a limit also when more time is left.
+        (LatencyBudget(), 0, 2, True, ("beam",)),
+        (LatencyBudget(total_ms=1000, asr_ms=400), 0, 5, True, ()),
+        # 500 - 10 - 20 ms less what was waited and 10 ms of conditioning: 248 ms are just enough for greedy with word times.
+        (LatencyBudget(), 212, 1, True, ("beam",)),
+        (LatencyBudget(), 213, 1, False, ("beam", "words")),
+        # Late: the cheapest, decoded all the same.
+        (LatencyBudget(), 2000, 1, False, ("beam", "words")),
+    ],
+)
+async def test_a_final_is_planned_for_the_time_that_is_left_when_its_audio_is_ready(
+    budget: LatencyBudget, waited_ms: float, beam_size: int, word_times: bool, degraded: tuple[str, ...]
+) -> None:
+    clock = FakeClock()
+    seen: list[DecodeOptions] = []
+
+    def answer(_audio: Normalized, options: DecodeOptions) -> Decoding:
+        seen.append(options)
+        return said("complete")
+
+    answer_at_s = clock.now_s - waited_ms / 1000
+    conditioned = condition_taking(clock, ms=9.999)
+    late = DecodeJob(1, 0, Purpose.FINAL, window(FIVE_SECONDS), WANTED, conditioned, answer_at_s, budget)
+    async with Worker(FakeEngine(answer), WorkerOptions(margin_ms=1000), now=clock) as worker:
+        decoded = await result(worker.submit(late))
+
+    assert decoded.decoding.hypothesis.text == "complete"
+    assert decoded.degraded == decoded.plan.degraded == degraded
+    assert (decoded.plan.beam_size, decoded.plan.word_times) == (beam_size, word_times)
+    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, beam_size, word_times=word_times)
+    assert [(options.beam_size, options.word_times) for options in seen] == [(beam_size, word_times)]
+    assert decoded.audio_ms == 5000
+
+
+async def test_a_partial_is_greedy_without_word_times() -> None:
+    async with Worker(FakeEngine()) as worker:
+        decoded = await result(worker.submit(job(purpose=Purpose.PARTIAL, options=DecodeOptions(beam_size=5, word_times=True))))
+
+    assert (decoded.plan.beam_size, decoded.plan.word_times, decoded.degraded) == (1, False, ())
+
+
+async def test_rejected_audio_is_not_decoded_and_says_why(one_thread: Worker, engine: HeldEngine) -> None:
+    decoded = await result(one_thread.submit(job(condition=reject)))
+
+    assert engine.none_started()
+    assert decoded.decoding.hypothesis == Hypothesis(rejected="too_short")
+    assert [stage.name for stage in decoded.stages] == ["queue", "condition"]
+    assert (decoded.audio_ms, decoded.plan.predicted_ms, decoded.degraded) == (0, 0, ())
+
+
+@pytest.mark.parametrize(("ready_in_ms", "beam_size"), [(200, 5), (50, 2), (-30, 1)])
+async def test_a_speculative_job_may_use_the_time_until_its_answer_is_wanted(ready_in_ms: float, beam_size: int) -> None:
+    clock = FakeClock()
+    wanted = DecodeOptions(beam_size=5)
+    budget = LatencyBudget(asr_ms=200.0)
+    asked = DecodeJob(1, 0, Purpose.SPECULATIVE, window(FIVE_SECONDS), wanted, condition, clock.now_s + ready_in_ms / 1000, budget)
+    async with Worker(FakeEngine(), now=clock) as worker:
+        decoded = await result(worker.submit(asked))
+
+    assert decoded.plan.beam_size == beam_size
+
+
+def test_the_time_allowed_ends_with_the_deadline_and_of_the_response_is_never_more_than_the_slice() -> None:
+    asked = job(purpose=Purpose.SPECULATIVE, answer_at_s=10.0)
+
+    allowed_ms = [asked.allowed_ms(now_s) for now_s in (9.0, 10.0, 10.1, 10.3, 11.0)]
+
+    assert allowed_ms == pytest.approx([1300, 300, 300, 170, -530])
+
+
+async def test_text_that_was_said_costs_its_tokens_and_leaves_fewer_to_expect() -> None:
+    options = DecodeOptions(beam_size=1, said=Said(("ten",) * 10, until_sample=3 * RATE_HZ), cues=True)
+    async with Worker(FakeEngine(), WorkerOptions(margin_ms=1000)) as worker:
+        decoded = await result(worker.submit(job(options=options, samples=FIVE_SECONDS)))
+
+    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, 1, word_times=True, new_audio_ms=2000, extra_tokens=13)
+
+
+class Machine:
+    """Decodes take a fixed multiple of what the calibrated model says."""
+
+    def __init__(self, clock: FakeClock, times: float) -> None:
+        self._clock = clock
+        self._times = times
+
+    def __call__(self, audio: Normalized, options: DecodeOptions) -> Decoding:
+        ms = COST.predict_ms(audio.duration_s * 1000, 1000, options.beam_size, word_times=options.word_times)
+        self._clock.advance_ms(ms * self._times)
+        return said("ok")
+
+
+async def test_predictions_follow_what_decodes_take() -> None:
+    clock = FakeClock()
+    async with Worker(FakeEngine(Machine(clock, times=1.2)), WorkerOptions(threads=1), now=clock) as worker:
+        assert worker.prediction == Prediction.unlearnt(1)
+        plans = [(await result(worker.submit(job(number=number, samples=FIVE_SECONDS)))).plan for number in range(100)]
+
+        assert worker.prediction.count == 100
+        assert worker.prediction.factors == pytest.approx([1.2], rel=0.01)
+        assert worker.prediction.error == pytest.approx(1.0, abs=0.05)
+    assert plans[0].predicted_ms == pytest.approx(223)
+    assert plans[-1].predicted_ms == pytest.approx(1.2 * 223, rel=0.01)
+
+
+async def test_a_decode_beside_another_is_predicted_to_take_longer(two_threads: Worker, engine: HeldEngine) -> None:
+    running = await held(two_threads, engine)
+    beside = two_threads.submit(final("beside", owner=1))
+    (await engine.next_decode()).finish()
+
+    assert (await result(beside)).plan.predicted_ms == pytest.approx(BESIDE_OTHERS * COST.predict_ms(500, 1000, 1, word_times=False))
+    running.finish()
+
+
+async def test_the_time_threads_were_busy_is_told_by_purpose() -> None:
+    clock = FakeClock()
+    async with Worker(FakeEngine(Machine(clock, times=1.0)), WorkerOptions(threads=1), now=clock) as worker:
+        for number, purpose in enumerate((Purpose.FINAL, Purpose.FINAL, Purpose.PARTIAL)):
+            asked = job(number=number, purpose=purpose, samples=FIVE_SECONDS)
+            await result(worker.submit(asked))
+
+        assert worker.busy_s == pytest.approx({Purpose.FINAL: 0.446, Purpose.SPECULATIVE: 0.0, Purpose.PARTIAL: 0.223})
+
+
+HALF = replace(COST, encode_ms_per_frame=0.035, token_ms=4.0)
+
+
+@pytest.mark.parametrize(
+    ("language", "waited_ms", "model", "degraded"),
+    [
+        ("en", 230, "fake", ("beam", "words")),
+        # 223 ms for a greedy decode are not left: the smaller model does it in half, with word times and a beam of 5.
+        ("en", 250, "smaller", ("model",)),
+        ("en", 2000, "smaller", ("beam", "words", "model")),
+        # It does not speak these.
+        ("de", 250, "fake", ("beam", "words")),
+        ("auto", 250, "fake", ("beam", "words")),
+    ],
+)
+async def test_a_smaller_model_decodes_what_would_be_late_otherwise(
+    language: str, waited_ms: float, model: str, degraded: tuple[str, ...]
+) -> None:
+    clock = FakeClock()
+    options = DecodeOptions(language=language, beam_size=5, word_times=True)
+    engine = FakeEngine(lambda _audio, _options: said("by the main one"), languages=("en", "de"))
+    smaller = FakeEngine(lambda _audio, _options: said("by the smaller one"), HALF, model="smaller")
+    asked = job(options=options, samples=FIVE_SECONDS, answer_at_s=clock.now_s - waited_ms / 1000)
+    async with Worker(engine, now=clock, smaller=smaller) as worker:
+        decoded = await result(worker.submit(asked))
+
+    assert decoded.release.model == model
+    assert decoded.degraded == degraded
+    assert ("smaller" in decoded.decoding.hypothesis.text) == (model == "smaller")
+
+
+@pytest.mark.parametrize(("field", "value"), [("threads", 0), ("max_queued", 0), ("margin_ms", -1.0), ("retry_after_s", 0.0)])
+def test_options_that_cannot_work_are_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"worker {field} is"):
+        WorkerOptions(**{field: value})  # type: ignore[arg-type]  # a value of each field's type
