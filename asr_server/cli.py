@@ -40,10 +40,14 @@ def common(
 
 @app.command()
 def serve(
+    *,
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. Default: 50051.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings.")] = None,
     model: Annotated[str | None, typer.Option(help="base, tiny.en, a directory, or a faster-whisper hub name. Default: base.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Accuracy against time, where a caller does not say: fast, balanced or accurate. Default: balanced.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve gRPC until SIGTERM; prints `ready host:port` once calls are let in.
@@ -53,7 +57,7 @@ def serve(
     _log_to_stderr(log_level)
     from asr_server import app as server  # noqa: PLC0415 - `--help` and `transcribe` need not load the engine's libraries
 
-    settings = read_settings(config, host=host, port=port, model=model)
+    settings = read_settings(config, host=host, port=port, model=model, preset=preset)
     typer.echo(f"loading {settings.model} ...", err=True)
     asyncio.run(server.serve(settings, os.environ, lambda on, at: print(f"ready {on}:{at}", flush=True)))  # noqa: T201 - the contract
 

@@ -98,7 +98,7 @@ class Eager:
 
 @dataclass(frozen=True, slots=True)
 class EagerSettled:
-    """Whether an eager text was right: what was said later, or the final, begins with it unchanged."""
+    """Whether the eager text before was right: the next one, or the final, begins with it unchanged."""
 
     segment: int
     at_sample: int

@@ -52,7 +52,9 @@ class EndpointingSettings:
         if self.vad_stop_ms is not None:
             session = with_stop(session, self.vad_stop_ms)
         if self.end_of_utterance_ms is not None:
-            session = replace(session, end_of_utterance_ms=self.end_of_utterance_ms)
+            # A preset that waits longer for the end of a segment ends the utterance with it.
+            at_least_ms = session.vad_stop_ms if self.vad_stop_ms is None else 0
+            session = replace(session, end_of_utterance_ms=max(self.end_of_utterance_ms, at_least_ms))
         if self.start_timeout_ms is not None:
             session = replace(session, start_timeout_ms=self.start_timeout_ms)
         return session

@@ -9,7 +9,8 @@ from bench.load import Load, Span, Turn
 from bench.pace import Lag
 from bench.quantiles import percentile, quantiles
 from bench.search import Tried, Vote, largest_good
-from bench.streams import Spoken
+from bench.serving import StopMs
+from bench.streams import Ask, Spoken
 from bench.unary import Throughput, best
 from bench.usage import Used
 from bench.validity import invalid_because
@@ -154,29 +155,32 @@ class Setup:
     repeats: int
     most_streams: int
     interim_results: bool
+    preset: str
+    """Of the streams, by its name, also where it was the server's choice; "": the server has none."""
     own_server: bool
+    stop_ms: StopMs
     vad_stop_ms: int
+    """The longest of them."""
     budget_ms: Mapping[str, float]
     warm_up: str = "the first clip of each stream is left out; clips begun once all streams have spoken theirs count"
     connections: str = CONNECTIONS
 
 
-def load_of(streams: int, repeat: int, *, seconds: float, slo: Slo, interim_results: bool) -> Load:
+def load_of(streams: int, repeat: int, *, seconds: float, slo: Slo, ask: Ask) -> Load:
     """Each repeat speaks the clips in another order; the same repeat always in the same."""
-    return Load(streams, seconds, min_clips=slo.min_clips, interim_results=interim_results, seed=repeat)
+    return Load(streams, seconds, min_clips=slo.min_clips, ask=ask, seed=repeat)
 
 
 def heard_of(turns: Sequence[Turn]) -> Heard:
     return sum((_heard(turn.spoken) for turn in turns), Heard())
 
 
-def notes_on(slo: Slo, vad_stop_ms: float) -> list[str]:
+def notes_on(slo: Slo, stop_ms: StopMs) -> list[str]:
     """What makes a promise one that cannot be kept, whatever the load."""
-    if vad_stop_ms < slo.ttfs_ms:
+    if stop_ms.shortest < slo.ttfs_ms:
         return []
-    return [
-        f"the server waits for {vad_stop_ms:g} ms of silence before it answers: no clip can be in time with {slo.ttfs_ms:g} ms promised"
-    ]
+    waits = f"the server waits for at least {stop_ms.shortest} ms of silence before it answers"
+    return [f"{waits}: no clip can be in time with {slo.ttfs_ms:g} ms promised"]
 
 
 FIELDS = (
@@ -205,7 +209,7 @@ def report(
         if above is None or above.valid
         else [f"with {above.streams} streams: {why}" for why in _invalid_because(above)],
         "limited_by": {"streams": above.streams, **_verdict(above)} if above is not None else None,
-        "notes": notes_on(slo, setup.vad_stop_ms),
+        "notes": notes_on(slo, setup.stop_ms),
         "slo": asdict(slo),
         "curve": [_point(one) for one in sorted(tried, key=lambda one: one.streams)],
         "unary": {**best(unary).as_json(), "tried": [one.as_json() for one in unary]} if unary else None,

@@ -1,12 +1,14 @@
-"""Results as pictures: where times lie, where they go, how many streams are carried, whether a server grows. Only this file draws.
+"""Results as pictures: where times lie, where they go, how many streams are carried, whether a server grows, what accuracy costs in time.
+Only this file draws.
 
 The same result gives the same bytes. Colours are Okabe and Ito's, which the colour-blind can tell apart, and every line also has its own
-dashes or marks. In a page colours come from its style sheet (bench/svg.py); as PNG they are on white.
+dashes or marks. In a page colours come from its style sheet (bench/svg.py); in a file of their own they are on white.
 """
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from matplotlib import rc_context
@@ -95,12 +97,21 @@ class Chart:
 
 def svg_of(chart: Chart) -> str:
     """For standing inside a page."""
+    return inline(_drawn(chart, transparent=True), key=chart.key, label=chart.told, colours=IN_A_PAGE)
+
+
+def svg_file_of(chart: Chart) -> str:
+    """For a file of its own."""
+    return _drawn(chart, transparent=False)
+
+
+def _drawn(chart: Chart, *, transparent: bool) -> str:
     with rc_context(_STYLE):
-        figure = Figure(figsize=(WIDTH_IN, chart.height_in), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, chart.height_in), facecolor=PAPER, layout="constrained")
         chart.draw(figure)
         written = io.StringIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return inline(written.getvalue(), key=chart.key, label=chart.told, colours=IN_A_PAGE)
+        figure.savefig(written, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})
+    return written.getvalue()
 
 
 def png_of(charts: Sequence[Chart]) -> bytes:
@@ -322,3 +333,40 @@ def soak_series(result: SoakResult, key: str = "soak") -> Chart:
     return Chart(
         key, "What the server used", f"Over {result.fields['minutes']:g} minutes: {', '.join(seen)}", 0.6 + 1.25 * max(len(seen), 1), draw
     )
+
+
+def tradeoff(named: Sequence[Mapping[str, Any]], lines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
+    """Points of `bench curve`: `named` by themselves, and those of each line, which differ in the wait that is written beside them."""
+
+    def draw(figure: FigureBase) -> None:
+        (axes,) = _panels(figure, 1)
+        small: Any = {"textcoords": "offset points", "fontsize": 8}
+        for (name, points), (colour, dashes, mark) in zip(lines.items(), cycle(((GREY, "--", "s"), (SKY, "-", "o"))), strict=False):
+            placed = _draw_points(axes, points, colour)
+            axes.plot([p50 for p50, _, _ in placed], [wer for _, wer, _ in placed], dashes, color=colour, marker=mark, ms=5, label=name)
+            for p50, wer, point in placed:
+                axes.annotate(f"{point['options']['vad_stop_ms']}", (p50, wer), xytext=(5, 4), color=SOFT, **small)
+        for point, (colour, mark) in zip(named, cycle(zip((BLUE, GREEN, RED, PURPLE, ORANGE), "oD^vP", strict=True)), strict=False):
+            for p50, wer, _ in _draw_points(axes, [point], colour):
+                axes.scatter(p50, wer, marker=mark, s=60, color=colour, edgecolor=PAPER, linewidth=0.8, zorder=3)
+                axes.annotate(point["name"], (p50, wer), xytext=(0, -14), ha="center", color=INK, **small)
+        axes.set(xlabel="time to final text, ms: the median, and a thin line to the 95th percentile", ylabel="word error rate, %")
+        axes.margins(0.08, 0.15)
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        if lines:
+            axes.legend(loc="upper right", fontsize=8)
+
+    names = ", ".join([*(str(point["name"]) for point in named), *lines])
+    return Chart("tradeoff", "What accuracy costs in time", f"Word error rate against time to final text: {names}", 4.6, draw)
+
+
+def _draw_points(axes: Axes, points: Sequence[Mapping[str, Any]], colour: str) -> list[tuple[float, float, Mapping[str, Any]]]:
+    """The thin lines; where each point that was measured has its mark: ms, percent."""
+    placed = []
+    for point in points:
+        p50, p95 = point["ttfs_ms"]["p50"], point["ttfs_ms"]["p95"]
+        if p50 is not None and p95 is not None and point["wer"] is not None:
+            wer = 100 * point["wer"]
+            axes.plot([p50, p95], [wer, wer], color=colour, linewidth=0.8, zorder=1)
+            placed.append((p50, wer, point))
+    return placed

@@ -25,12 +25,13 @@ FEWEST_TO_TELL = 6
 MOOD_SAID = 1.25
 """Machines that differ by more are mentioned."""
 
-SAME_SETUP = {"vad_stop_ms": "VAD stop", "interim_results": "partials"}
+SAME_SETUP = {"preset": "preset", "vad_stop_ms": "VAD stop", "interim_results": "partials"}
 """Settings without which times are not of the same thing."""
 NOTED_SETUP = {
     "own_server": "server started for the run",
     "model_alone": "model of floor and baseline",
     "warm_up_clips": "clips to warm up",
+    "eager_results": "eager results",
     "budget_ms": "budget",
 }
 
@@ -122,7 +123,7 @@ class Comparison:
 
 
 def compare(before: LatencyResult, after: LatencyResult, tolerance: Tolerance) -> Comparison:
-    """Raises WrongCall for runs that are not of the same thing: other clips, streams, VAD stop, partials or rules for texts."""
+    """Raises WrongCall for runs that are not of the same thing: other clips, streams, preset, VAD stop, partials or rules for texts."""
     _check_comparable(before, after)
     machine = times_as_slow(before, after)
     pairs = [(clip, after.clips[clip.id]) for clip in before.clips.values()]

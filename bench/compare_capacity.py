@@ -21,6 +21,7 @@ SAME_SETUP = {
     "manifest_sha256": "manifest",
     "clips": "clips",
     "max_duration_s": "longest clip, s",
+    "preset": "preset",
     "vad_stop_ms": "VAD stop",
     "interim_results": "partials",
 }

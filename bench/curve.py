@@ -36,8 +36,10 @@ class Point:
         return cls(preset.name, preset.session, preset.beam_size)
 
     def varied(self, name: str, changes: Mapping[str, int | bool]) -> "Point":
-        """The same with other options of the session, or another `beam_size`. Raises ValueError or TypeError when they are none."""
+        """The same with other options of the session, or another `beam_size`. Raises ValueError for a value that is not accepted."""
         beam = int(changes.get("beam_size", self.beam_size))
+        if beam < 1:
+            raise ValueError(f"beam_size is {beam}, must be at least 1")
         rest: dict[str, Any] = {key: value for key, value in changes.items() if key != "beam_size"}
         return Point(name, replace(self.session, **rest), beam)
 

@@ -11,6 +11,7 @@ from bench.alone import Alone
 from bench.pace import CHUNK_MS, Lag
 from bench.partials import Revised, cadence_ms, partial_lags_ms, revised
 from bench.quantiles import quantiles
+from bench.serving import StopMs
 from bench.speech_end import speech_end, speech_start_s
 from bench.streams import STAGGER_S, FinalSeen, Part, Spoken
 from bench.usage import Used
@@ -31,10 +32,15 @@ class Setup:
     manifest_sha256: str
     streams: int
     interim_results: bool
+    eager_results: bool
+    preset: str
+    """By its name, also where it was the server's choice; "": the server has none."""
     max_duration_s: float
     warm_up_clips: int
     own_server: bool
+    stop_ms: StopMs
     vad_stop_ms: int
+    """The longest of them."""
     budget_ms: dict[str, float]
     model_alone: str
     """Of floor, baseline and full context."""
@@ -131,8 +137,8 @@ class Measured:
 
 FIELDS = (
     *("streams", "clips", "segments", "valid", "invalid_because", "warm_up"),
-    *("ttfs_ms", "response_ms", "asr_ms", "slices_ms", "endpoint_wait_ms", "first_partial_ms"),
-    *("partial_cadence_ms", "partial_lag_ms", "revised_words", "late", "degraded", "lost", "early", "refused", "failed"),
+    *("ttfs_ms", "response_ms", "asr_ms", "speculated_ms", "slices_ms", "endpoint_wait_ms", "first_partial_ms"),
+    *("partial_cadence_ms", "partial_lag_ms", "revised_words", "eager", "late", "degraded", "lost", "early", "refused", "failed"),
     *("wer", "words", "lost_words", "lost_words_of", "full_context", "floor_ms", "baseline_ms", "pacing_lag_ms"),
     *("longest_loop_stall_ms", "server", "bench", "notes", "runs", "setup", "text_rules", "machine", "system"),
 )
@@ -167,11 +173,13 @@ def report(
         "warm_up": {"clips": setup.warm_up_clips},
         "ttfs_ms": quantiles(one.ttfs_ms for one in spoken if one.ttfs_ms is not None),
         "response_ms": quantiles(final.ledger.response_ms for final in finals),
-        "asr_ms": quantiles(_spent_ms(finals, "asr")),
+        "asr_ms": quantiles(_recognition_ms(final) for final in finals),
+        "speculated_ms": quantiles(final.ledger.speculated_ms for final in finals),
         "slices_ms": {name: _slice(finals, name) for name in SLICE_NAMES},
         "endpoint_wait_ms": quantiles(final.ledger.endpoint_wait_ms for final in finals),
         "first_partial_ms": quantiles(one.first_text_ms for one in spoken if one.first_text_ms is not None),
         **_partials(results, interim_results=setup.interim_results),
+        "eager": _eager(spoken) if setup.eager_results else None,
         "late": sum(final.ledger.late for final in finals),
         "degraded": sum(bool(final.ledger.degraded) for final in finals),
         "lost": sum(one.lost for one in spoken),
@@ -218,6 +226,14 @@ def _partials(results: Sequence[Measured], *, interim_results: bool) -> dict[str
     }
 
 
+def _eager(spoken: Sequence[Spoken]) -> dict[str, object]:
+    return {
+        "told": sum(len(one.eager) for one in spoken),
+        "stood": sum(one.eager_stood for one in spoken),
+        "ms": quantiles(one.eager_ms for one in spoken if one.eager_ms is not None),
+    }
+
+
 def _rate(counts: ErrorCounts) -> dict[str, object]:
     return {"wer": None if counts.rate is None else round(counts.rate, 5), "words": counts.words}
 
@@ -246,6 +262,11 @@ def _slice(finals: Sequence[FinalSeen], name: str) -> dict[str, object]:
     return {**quantiles(_spent_ms(finals, name)), "planned": quantiles(planned)}
 
 
+def _recognition_ms(final: FinalSeen) -> float:
+    """All of it, also what was done before the clock started."""
+    return final.ledger.speculated_ms + sum(_spent_ms([final], "asr"))
+
+
 def _spent_ms(finals: Sequence[FinalSeen], name: str) -> list[float]:
     return [part.spent_ms for final in finals for part in final.ledger.slices if part.name == name]
 
@@ -262,6 +283,7 @@ def _run(result: Measured) -> dict[str, object]:
         "first_partial_ms": _ms(spoken.first_text_ms),
         "partials": sum(not text.is_final for text in spoken.shown),
         "revised_words": result.revised.words,
+        "eager": [{"text": eager.text, "held_after_ms": _ms(eager.held_after_ms)} for eager in spoken.eager],
         "ref": part.clip.text,
         "hyp": spoken.text,
         **_counts(result.counts),

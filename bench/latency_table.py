@@ -14,6 +14,9 @@ def times(result: Mapping[str, Any]) -> Table:
         "of it, VAD stop": result["endpoint_wait_ms"],
         "response": result["response_ms"],
         **{f"  {name}": spent for name, spent in result["slices_ms"].items()},
+        "recognition in all": result["asr_ms"],
+        "  of it, in the silence": result["speculated_ms"],
+        **({} if result["eager"] is None else {"eager text": result["eager"]["ms"]}),
         "first words shown": result["first_partial_ms"],
         "between partials": result["partial_cadence_ms"],
         "partial behind its audio": result["partial_lag_ms"],
@@ -32,13 +35,18 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     """Counts and circumstances; last, what has to be known, and why the run is not valid."""
     counts = ", ".join(f"{result[name]} {name}" for name in ("late", "degraded", "lost", "early", "refused"))
     full, revised, on, server, bench = (result[name] for name in ("full_context", "revised_words", "machine", "server", "bench"))
+    setup = result["setup"]
+    stop_ms = setup["stop_ms"]
     told = [
+        f"preset {setup['preset'] or 'not known'}: segments are closed after {stop_ms['shortest']} to {stop_ms['longest']} ms of silence",
         f"{result['streams']} streams, {result['clips']} clips, {result['segments']} segments: {counts}, {len(result['failed'])} failed",
         f"WER {_percent(result['wer'])} of {result['words']} words, with full context {_percent(full['wer'])}",
         f"{result['lost_words']} of {result['lost_words_of']} words that full context heard were lost in the stream",
     ]
     if revised["revised"] is not None:
         told.append(f"{revised['revised']} shown words revised, {_percent(revised['rate'])} of {revised['final_words']} final words")
+    if (eager := result["eager"]) is not None:
+        told.append(f"{eager['stood']} of {eager['told']} eager texts stood")
     used = "process not known, "
     if server is not None:
         resident_mb = server["resident_mb"]
@@ -46,7 +54,7 @@ def lines(result: Mapping[str, Any]) -> list[str]:
             f"{server['cpu_percent']:.0f} % of a core, {resident_mb['before']:.0f} MB before, at most {resident_mb['max']:.0f},"
             f" {server['threads']['max']} threads, "
         )
-    no_baseline = "" if result["setup"]["baseline"] else "; no baseline was measured"
+    no_baseline = "" if setup["baseline"] else "; no baseline was measured"
     told += [
         f"server: {used}longest loop stall {result['longest_loop_stall_ms']:.0f} ms",
         f"bench: {_ms(bench['cpu_percent'])} % of a core, longest loop stall {bench['longest_loop_stall_ms']:.0f} ms",

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.streams import STAGGER_S, Part, Server, Spoken, speak
+from bench.streams import STAGGER_S, Ask, Part, Server, Spoken, speak
 
 AFTER_FAILURE_S = 1.0
 """A caller that was refused, or whose call failed, does not call again at once."""
@@ -23,7 +23,7 @@ class Load:
     """Clips begun in this time count; it begins when every stream has spoken its first clip."""
     min_clips: int = 0
     """The time is prolonged until so many clips have begun in it."""
-    interim_results: bool = False
+    ask: Ask = field(default_factory=Ask)
     seed: int = 0
     """Of the orders in which the clips are spoken."""
 
@@ -134,7 +134,7 @@ async def steady_load(
             counted = course.begin(begun_s)
             if course.over:
                 break
-            spoken = await speak(server, part, interim_results=load.interim_results)
+            spoken = await speak(server, part, load.ask)
             course.end(stream, now(), counted=counted)
             if counted:
                 ended(Turn(stream, begun_s, spoken))

@@ -17,8 +17,9 @@ MACHINE = ("cpu", "cores", "flags")
 """What is the machine of a result's `machine`; the rest are versions."""
 YARDSTICK = ("ctranslate2", "faster_whisper")
 """Libraries that the baseline's speed hangs on: where one differs, it does not tell how fast the machine was."""
-LATENCY_SETUP = ("manifest_sha256", "interim_results", "warm_up_clips", "own_server", "vad_stop_ms", "budget_ms", "model_alone")
-CAPACITY_SETUP = ("manifest_sha256", "clips", "max_duration_s", "interim_results", "own_server", "vad_stop_ms", "budget_ms")
+_SETUP = ("manifest_sha256", "interim_results", "preset", "own_server", "vad_stop_ms", "budget_ms")
+LATENCY_SETUP = (*_SETUP, "eager_results", "warm_up_clips", "model_alone")
+CAPACITY_SETUP = (*_SETUP, "clips", "max_duration_s")
 """Of how it was measured, what comparing looks at."""
 TIMES = ("ttfs_ms", "response_ms", "floor_ms", "baseline_ms")
 COUNTS = ("late", "degraded", "lost", "early", "refused")

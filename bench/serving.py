@@ -3,9 +3,25 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
+from asr_server.api.results import PresetView
 from asr_server.local_server import local_server, serve_command
 from bench.process import ProcessWatch
+
+
+@dataclass(frozen=True, slots=True)
+class StopMs:
+    """Silence after which a preset closes a segment, in ms."""
+
+    shortest: int
+    """When its text is complete."""
+    longest: int
+    """Whatever its text."""
+
+    @classmethod
+    def of(cls, preset: PresetView) -> Self:
+        return cls(preset.shortest_stop_ms, preset.longest_stop_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,36 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of the server for each clip."""
+
+    interim_results: bool = False
+    eager_results: bool = False
+    preset: str = ""
+    """"": the server's."""
+
+    def options(self, part: Part) -> StreamOptions:
+        wanted = StreamOptions(
+            language_code=part.clip.language,
+            interim_results=self.interim_results,
+            voice_activity_events=True,
+            preset=self.preset,
+            eager_results=self.eager_results,
+        )
+        return wanted.for_clip(part.audio)
+
+
+@dataclass(frozen=True, slots=True)
+class EagerSeen:
+    """A text that was told before its segment was closed."""
+
+    segment: int
+    text: str
+    held_after_ms: float
+    """As of a final."""
+
+
+@dataclass(frozen=True, slots=True)
 class FinalSeen:
     text: str
     start_s: float
@@ -49,6 +79,7 @@ class FinalSeen:
     held_after_ms: float
     """From the moment a microphone had the last speech sample of the clip to this final being here; below 0 for earlier segments."""
     ledger: LedgerView
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +95,10 @@ class Spoken:
     """The error: the server had no room."""
     shown: tuple[Shown, ...] = ()
     """Every text, partials and finals, in the order in which they came."""
+    eager: tuple[EagerSeen, ...] = ()
+    """In the order in which they came."""
+    eager_stood: int = 0
+    """Of them, how many the finals began with."""
 
     @property
     def text(self) -> str:
@@ -76,6 +111,15 @@ class Spoken:
         A little below 0 when the end of the speech is known no better than that.
         """
         return None if self.early else self._last_of_speech_ms
+
+    @property
+    def eager_ms(self) -> float | None:
+        """To the eager text that is word for word the final that `ttfs_ms` is of; without one to that final. None where `ttfs_ms` is."""
+        final = self._last_of_speech
+        if final is None or self.ttfs_ms is None:
+            return None
+        alike = (eager.held_after_ms for eager in self.eager if (eager.segment, eager.text) == (final.segment, final.text))
+        return min([*alike, final.held_after_ms])
 
     @property
     def first_text_ms(self) -> float | None:
@@ -100,15 +144,19 @@ class Spoken:
 
     @property
     def _last_of_speech_ms(self) -> float | None:
-        of_speech = [final.held_after_ms for final in self.finals if final.start_s < self.part.end.at_s]
-        return max(of_speech, default=None) if self.said else None
+        return None if self._last_of_speech is None else self._last_of_speech.held_after_ms
+
+    @property
+    def _last_of_speech(self) -> FinalSeen | None:
+        of_speech = [final for final in self.finals if final.start_s < self.part.end.at_s]
+        return max(of_speech, key=lambda final: final.held_after_ms, default=None) if self.said else None
 
 
 async def speak(
     server: Server,
     part: Part,
+    ask: Ask,
     *,
-    interim_results: bool,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Spoken:
@@ -119,26 +167,32 @@ async def speak(
     server that is late for the audio is late for the text. `now`: the clock by which the server's texts are stamped.
     """
     microphone = Microphone(part.audio, now=now, sleep=sleep)
-    options = StreamOptions(language_code=part.clip.language, interim_results=interim_results, voice_activity_events=True)
     texts: list[Result] = []
-    error, refused = "", False
+    eager_stood, error, refused = 0, "", False
     try:
-        async with aclosing(server.stream(microphone.chunks(), options.for_clip(part.audio))) as stream:
+        async with aclosing(server.stream(microphone.chunks(), ask.options(part))) as stream:
             async for heard in stream:
                 if isinstance(heard, Result):
                     texts.append(heard)
                 elif heard.kind == "end_of_utterance" and heard.at_s >= part.end.at_s:
                     microphone.close()
+                elif heard.kind == "eager_stood":
+                    eager_stood += 1
     except AsrError as failure:
         error, refused = str(failure), isinstance(failure, ServerBusy)
     finals = tuple(_seen(text, microphone, part.end) for text in texts if text.is_final)
-    shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts)
-    return Spoken(part, finals, tuple(microphone.lags), error, refused, shown)
+    shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts if not _is_eager(text))
+    eager = tuple(EagerSeen(text.segment, text.text, _held_after_ms(text, microphone, part.end.at_s)) for text in texts if _is_eager(text))
+    return Spoken(part, finals, tuple(microphone.lags), error, refused, shown, eager, eager_stood)
+
+
+def _is_eager(text: Result) -> bool:
+    return not text.is_final and text.stability == 1.0
 
 
 def _seen(final: Result, microphone: Microphone, end: SpeechEnd) -> FinalSeen:
     assert final.ledger is not None, "every final carries a ledger"
-    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, microphone, end.at_s), final.ledger)
+    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, microphone, end.at_s), final.ledger, final.segment)
 
 
 def _shown(text: Result, microphone: Microphone, speech_start_s: float) -> Shown:
@@ -153,7 +207,7 @@ def _held_after_ms(text: Result, microphone: Microphone, position_s: float) -> f
 
 
 async def speak_all(
-    server: Server, parts: Sequence[Part], *, streams: int, interim_results: bool, spoken: Callable[[], None], stagger_s: float = STAGGER_S
+    server: Server, parts: Sequence[Part], ask: Ask, *, streams: int, spoken: Callable[[], None], stagger_s: float = STAGGER_S
 ) -> list[Spoken]:
     """Every clip once, `streams` at a time: a stream that is done takes the next clip. In the order in which they ended."""
     waiting = deque(parts)
@@ -162,7 +216,7 @@ async def speak_all(
     async def speaker(number: int) -> None:
         await asyncio.sleep(number * stagger_s)
         while waiting:
-            result = await speak(server, waiting.popleft(), interim_results=interim_results)
+            result = await speak(server, waiting.popleft(), ask)
             results.append(result)
             spoken()
             if result.refused:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from asr_server.api.client import Client
 from asr_server.api.options import StreamOptions
-from asr_server.api.results import Result, ServerInfo
+from asr_server.api.results import PresetView, Result, ServerInfo
 from asr_server.engine.engine import Release
-from asr_server.errors import AsrError
+from asr_server.errors import AsrError, WrongCall
 from audio_norm import AudioError
 from eval.language import primary_tag
 from eval.manifest import Clip
@@ -20,13 +20,26 @@ def server_system(info: ServerInfo) -> System:
     return System(made_by.code, definition, Release(made_by.model, made_by.weights_sha256, made_by.options))
 
 
+def preset_of(info: ServerInfo, name: str) -> PresetView:
+    """The preset of that name; "": the server's own choice, where it has none at all one without a name. Raises WrongCall for one that it
+    does not have."""
+    if not name:
+        stop_ms = info.endpointing_ms["vad_stop_ms"]
+        return next(iter(info.presets), PresetView("", stop_ms, stop_ms, beam_size=0, context_ms=0))
+    chosen = next((preset for preset in info.presets if preset.name == name), None)
+    if chosen is None:
+        raise WrongCall(f"--preset {name}: the server has {', '.join(preset.name for preset in info.presets) or 'none'}")
+    return chosen
+
+
 class ServerRecogniser:
     """The finals of a stream in order are what it heard."""
 
-    def __init__(self, client: Client, info: ServerInfo, *, realtime: bool, budget_ms: int = 0) -> None:
+    def __init__(self, client: Client, info: ServerInfo, *, realtime: bool, budget_ms: int = 0, preset: str = "") -> None:
         self._client = client
         self._realtime = realtime
         self._budget_ms = budget_ms
+        self._preset = preset
         self._languages = next((model.languages for model in info.models if model.is_default), ())
         self._system = server_system(info)
 
@@ -38,7 +51,7 @@ class ServerRecogniser:
         language = primary_tag(clip.language)
         if language not in self._languages:
             raise Skipped(f"the server's model does not speak {language!r}")
-        options = StreamOptions(language_code=language, interim_results=False, latency_budget_ms=self._budget_ms)
+        options = StreamOptions(language_code=language, interim_results=False, latency_budget_ms=self._budget_ms, preset=self._preset)
         try:
             stream = self._client.stream_file(clip.audio, options, realtime=self._realtime)
             finals = [heard async for heard in stream if isinstance(heard, Result) and heard.is_final]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from asr_server.api.client import Client
 from asr_server.engine.weights import resolve
@@ -10,21 +11,28 @@ from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.local_server import local_server, serve_command
 from eval.by_engine import EngineRecogniser, preparation
 from eval.by_faster_whisper import FasterWhisper
-from eval.by_server import ServerRecogniser
+from eval.by_server import ServerRecogniser, preset_of
 from eval.recognisers import Recogniser
 from eval.via import Via, ViaOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    recogniser: Recogniser
+    options: ViaOptions
+    """With the names of what was left to the server."""
+
+
 @asynccontextmanager
-async def open_recogniser(options: ViaOptions) -> AsyncIterator[Recogniser]:
+async def open_recogniser(options: ViaOptions) -> AsyncIterator[Opened]:
     """Raises AsrError or AudioError when it cannot be made ready."""
     match options.via:
         case Via.ENGINE:
             prepared = preparation(options.definition)
             engine = await asyncio.to_thread(load_engine, options.model, options.jobs, beam_size=options.beam_size)
-            yield EngineRecogniser(engine, prepared, beam_size=options.beam_size)
+            yield Opened(EngineRecogniser(engine, prepared, beam_size=options.beam_size), options)
         case Via.FASTER_WHISPER:
-            yield FasterWhisper(await asyncio.to_thread(resolve, options.model), threads=options.threads)
+            yield Opened(FasterWhisper(await asyncio.to_thread(resolve, options.model), threads=options.threads), options)
         case Via.SERVER if options.server is None:
             async with local_server(serve_command(options.model)) as server, Client(server.address) as client:
                 yield await _over(client, options)
@@ -33,8 +41,11 @@ async def open_recogniser(options: ViaOptions) -> AsyncIterator[Recogniser]:
                 yield await _over(client, options)
 
 
-async def _over(client: Client, options: ViaOptions) -> ServerRecogniser:
-    return ServerRecogniser(client, await client.server_info(), realtime=options.realtime, budget_ms=options.budget_ms)
+async def _over(client: Client, options: ViaOptions) -> Opened:
+    info = await client.server_info()
+    options = replace(options, preset=preset_of(info, options.preset).name)
+    recogniser = ServerRecogniser(client, info, realtime=options.realtime, budget_ms=options.budget_ms, preset=options.preset)
+    return Opened(recogniser, options)
 
 
 def load_engine(model: str, workers: int, *, beam_size: int = 5, full_context: bool = False) -> WhisperEngine:

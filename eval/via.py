@@ -12,7 +12,7 @@ class Via(StrEnum):
     FASTER_WHISPER = "faster-whisper"
 
 
-HOW = ("via", "realtime", "budget_ms", "jobs")
+HOW = ("via", "realtime", "budget_ms", "preset", "jobs")
 """Fields of a result that say how the clips were heard; all but the first where a server heard them."""
 
 
@@ -25,6 +25,8 @@ class ViaOptions:
     realtime: bool = False
     budget_ms: int = 0
     """Latency budget asked of the server for each final; 0: the server's."""
+    preset: str = ""
+    """How the server weighs accuracy against time; "": its own choice."""
     definition: str = "v1"
     """Data definition of the engine: a name, a file, or "none"."""
     beam_size: int = 5
@@ -36,5 +38,5 @@ class ViaOptions:
 
     def as_json(self) -> dict[str, object]:
         """What shapes the texts beside the system, for the record."""
-        of_server = {"realtime": self.realtime, "budget_ms": self.budget_ms, "jobs": self.jobs}
+        of_server = {"realtime": self.realtime, "budget_ms": self.budget_ms, "preset": self.preset, "jobs": self.jobs}
         return {"via": str(self.via), **(of_server if self.via is Via.SERVER else {})}

@@ -50,6 +50,7 @@ PARTIAL = Result(
     received_at_s=99.0,
     language="en",
 )
+EAGER = replace(PARTIAL, text="Hello there.", stable_text="Hello there.", stability=1.0)
 END = SpeechEvent("end_of_utterance", 4.25, 100.0)
 SUMMARY = summarize([FINAL, replace(FINAL, text="Yes.", ledger=replace(LEDGER, response_ms=620, late=True))], 12.4, None)
 
@@ -107,6 +108,15 @@ def test_a_final_stays_with_its_time_its_bar_and_its_milliseconds() -> None:
     assert lines[2] == f"  {bar} 142 ms of 500: condition 3 | queue 1 | asr 131 | post 1; 652 ms after speech end"
 
 
+def test_an_eager_text_is_shown_like_a_partial_that_is_stable() -> None:
+    console = terminal()
+    with TerminalDisplay(console) as display:
+        display.partial(EAGER)
+        written = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "Hello there." in written
+    assert "\x1b[2mHello" not in written
+
+
 def test_a_start_timeout_is_told_and_other_events_are_not() -> None:
     console = terminal()
     with TerminalDisplay(console) as display:
@@ -153,6 +163,11 @@ def test_each_slice_has_its_own_colour() -> None:
 def test_what_was_given_up_is_said() -> None:
     assert ledger_text(replace(LEDGER, degraded=("beam", "words"))).endswith("post 1; degraded: beam, words")
     assert ledger_text(replace(LEDGER, guard="cut")).endswith("; guard: cut")
+
+
+def test_recognition_in_the_silence_is_told_beside_what_was_spent_after_it() -> None:
+    ledger = LedgerView(500, 4, (Slice("condition", 20, 3),), speculated_ms=131.4)
+    assert ledger_text(ledger) == "4 ms of 500: condition 3; 131 ms of recognition before"
 
 
 def test_a_ledger_without_slices_or_budget_is_shown_all_the_same() -> None:
@@ -207,6 +222,12 @@ def test_a_json_partial() -> None:
     ]
 
 
+def test_an_eager_result_is_a_json_partial_that_is_sure_and_is_settled_by_an_event() -> None:
+    told, settled = json_lines(EAGER, SpeechEvent("eager_stood", 3.1, 100.0))
+    assert (told["type"], told["text"], told["stability"]) == ("partial", "Hello there.", 1.0)
+    assert (settled["type"], settled["event"]) == ("event", "eager_stood")
+
+
 def test_a_json_final_has_its_ledger_and_in_real_time_its_ttfs() -> None:
     (line,) = json_lines(FINAL, ttfs_ms=652.44)
     assert (line["text"], line["stability"], line["segment"], line["confidence"]) == ("Hello [bold]there[/bold].", 1.0, 2, 0.875)
@@ -227,6 +248,7 @@ def test_a_json_final_has_its_ledger_and_in_real_time_its_ttfs() -> None:
         "degraded": [],
         "endpoint_wait_ms": 500,
         "predicted_ms": 128,
+        "speculated_ms": 0,
         "beam_size": 5,
         "guard": "",
         "audio_ms": 1200,

@@ -123,7 +123,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "google.protobuf": ("asr_server.api", "asr_server.pb"),
     "google.rpc": ("asr_server.api",),
     "opentelemetry": ("asr_server.watch.telemetry",),
-    "ctranslate2": ("asr_server.engine.whisper", "eval.by_faster_whisper"),  # the baseline seeds its sampling
+    "ctranslate2": (
+        "asr_server.engine.whisper",
+        "asr_server.engine.reordered",
+        "eval.by_faster_whisper",
+    ),  # the baseline seeds its sampling
     "faster_whisper": ("asr_server.engine.whisper", "asr_server.engine.weights", "eval.by_faster_whisper"),
     "typer": (
         "asr_server.cli",

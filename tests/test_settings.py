@@ -1,9 +1,11 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr_server.errors import BadSettings
+from asr_server.presets import PRESETS, Preset
 from asr_server.settings import read_settings
 
 
@@ -44,6 +46,9 @@ def test_the_command_line_outranks_the_environment_outranks_the_file(tmp_path: P
         ("budget: {asr: 1}", "budget: unknown: asr; accepted: asr_ms, condition_ms"),
         ("budget: {asr_ms: 4000}", "budget slices add up to 4200 ms, more than the total of 500 ms"),
         ("endpointing: {vad_stop_ms: 1}", "vad_stop_ms is 1, accepted: 100 to 5000 ms"),
+        ("endpointing: {complete_stop_ms: 200}", "endpointing: unknown: complete_stop_ms; accepted: end_of_utterance_ms, max_segment_ms"),
+        ("preset: quick", "preset: Input should be 'fast', 'balanced' or 'accurate'"),
+        ("engine: {beam_size: 11}", "engine.beam_size: "),
         ("limits: {max_sessions: 0}", "limit max_sessions is 0, must be positive"),
         ("port: many", "port: "),
         ("- a list", "is not a mapping"),
@@ -55,6 +60,33 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, text: str, message: s
         read_settings(write(tmp_path, text))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_preset_is_what_was_named_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "preset: fast")
+    assert read_settings(path).preset == "fast"
+    monkeypatch.setenv("ASR_PRESET", "accurate")
+    assert read_settings(path).preset == "accurate"
+    assert read_settings(path, preset="balanced").preset == "balanced"
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_endpointing_that_says_nothing_leaves_a_preset_as_it_is(preset: Preset) -> None:
+    assert read_settings().endpointing.applied_to(preset.session) == preset.session
+
+
+def test_endpointing_overrules_what_it_names_of_a_preset_and_no_more(tmp_path: Path) -> None:
+    session = PRESETS["balanced"].session
+    endpointing = read_settings(write(tmp_path, "endpointing: {max_segment_ms: 8000, start_timeout_ms: 5000}")).endpointing
+    assert endpointing.applied_to(session) == replace(session, max_segment_ms=8_000, soft_segment_ms=8_000, start_timeout_ms=5_000)
+
+
+def test_a_vad_stop_is_one_wait_for_all_whatever_the_preset(tmp_path: Path) -> None:
+    endpointing = read_settings(write(tmp_path, "endpointing: {vad_stop_ms: 1500}")).endpointing
+    for preset in PRESETS.values():
+        session = endpointing.applied_to(preset.session)
+        assert (session.vad_stop_ms, session.complete_stop_ms, session.end_of_utterance_ms) == (1_500, 0, 1_500)
+        assert session.context_ms == preset.session.context_ms
 
 
 def test_a_wrong_value_on_the_command_line_is_refused_too() -> None:

@@ -91,9 +91,13 @@ async def test_a_file_is_streamed_in_chunks_of_20_ms_and_half_closed(wav: Path) 
 async def test_options_reach_the_server(wav: Path) -> None:
     service = FakeSpeechService(HELLO)
     await run(service, file=str(wav), language="de", model="tiny.en", words=True, vad_stop_ms=300, budget_ms=400, partials=False)
+    await run(service, file=str(wav), preset="fast", eager=True)
     config = service.calls[0].config
     assert (config.config.language_code, config.config.model, config.config.enable_word_time_offsets) == ("de", "tiny.en", True)
     assert (config.endpointing.vad_stop_ms, config.latency_budget_ms, config.interim_results) == (300, 400, False)
+    assert (config.preset, config.eager_results) == ("", False)
+    config = service.calls[1].config
+    assert (config.preset, config.eager_results, config.interim_results) == ("fast", True, True)
 
 
 async def test_json_lines_are_what_was_heard_and_a_summary(wav: Path) -> None:
@@ -106,6 +110,15 @@ async def test_json_lines_are_what_was_heard_and_a_summary(wav: Path) -> None:
     assert (summary["text"], summary["audio_s"], summary["segments"], summary["late"]) == ("hello there", 0.5, 1, 0)
     assert summary["response_ms"] == {"p50": 142, "max": 142}
     assert summary["system"]["release"]["model"] == "base"
+
+
+async def test_eager_results_are_told_as_they_come_and_how_they_ended(wav: Path) -> None:
+    eager = partial("hello there", "")
+    eager.results[0].stability = 1.0
+    service = FakeSpeechService([eager, final("hello there"), event(Response.EAGER_STOOD, 0.4)])
+    lines = await run_json(service, file=str(wav), eager=True)
+    assert [line["type"] for line in lines] == ["partial", "final", "event", "summary"]
+    assert (lines[0]["text"], lines[0]["stability"], lines[2]["event"]) == ("hello there", 1.0, "eager_stood")
 
 
 async def test_in_real_time_finals_tell_how_long_after_speech_they_came(wav: Path) -> None:

@@ -1,5 +1,6 @@
 """The ledger of one final: what each slice of its budget planned and spent. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr_server.budget import SLICE_NAMES, LatencyBudget, SliceName
@@ -33,8 +34,9 @@ def settle(
     A stage may occur more than once (`condition` runs on the loop and in the worker).
     """
     spent: dict[SliceName, float] = dict.fromkeys(SLICE_NAMES, 0.0)
+    each_ms = spent_ms(stages, start_s)
     for name in SLICE_NAMES:
-        spent[name] = sum(spent_after(stage, start_s) for stage in stages if stage.name == name)
+        spent[name] = sum(ms for stage, ms in zip(stages, each_ms, strict=True) if stage.name == name)
     response_ms = (end_s - start_s) * 1000
     spent["reserve"] = max(response_ms - sum(spent.values()), 0.0)
     recognition: SliceName = "asr"
@@ -42,6 +44,11 @@ def settle(
     return Ledger(budget, response_ms, spent, decoded.degraded, endpoint_wait_ms, decoded.plan.predicted_ms, speculated_ms)
 
 
-def spent_after(stage: Stage, start_s: float) -> float:
-    """Ms of a stage that lie after `start_s`."""
-    return max(stage.end_s - max(stage.start_s, start_s), 0.0) * 1000
+def spent_ms(stages: Sequence[Stage], start_s: float) -> tuple[float, ...]:
+    """What each stage took after `start_s`. Time in which two ran counts for the first of them only, so that all add up."""
+    spent: list[float] = []
+    counted_to_s = start_s
+    for stage in stages:
+        spent.append(max(stage.end_s - max(stage.start_s, counted_to_s), 0.0) * 1000)
+        counted_to_s = max(counted_to_s, stage.end_s)
+    return tuple(spent)

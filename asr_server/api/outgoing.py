@@ -59,7 +59,7 @@ class Outbox:
     def add_partial(self, response: Response) -> None:
         """A partial takes the place of an older one of its segment that has not left yet."""
         last = self._waiting[-1] if self._waiting else None
-        if isinstance(last, Response) and last.results and last.results[0].segment == response.results[0].segment:
+        if isinstance(last, Response) and _is_partial(last) and last.results[0].segment == response.results[0].segment:
             self._waiting[-1] = response
         else:
             self._waiting.append(response)
@@ -110,6 +110,9 @@ class Outbox:
 
 
 def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:
-    """In the order in which they began: of a speculative final the recognition came before what closed the segment."""
-    stages = (*ready.asked.before, *ready.decoded.stages, ready.post, Stage("send", ready.post.end_s, taken_s))
-    return tuple(sorted(stages, key=lambda stage: stage.start_s))
+    return (*ready.asked.before, *ready.decoded.stages, ready.post, Stage("send", ready.post.end_s, taken_s))
+
+
+def _is_partial(message: Response) -> bool:
+    """Not an eager result: of each of those its client is told what became of it."""
+    return len(message.results) > 0 and message.results[0].stability < 1.0

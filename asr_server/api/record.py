@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asr_server.api.ledger import Ledger, spent_after
+from asr_server.api.ledger import Ledger, spent_ms
 from asr_server.budget import SliceName
 from asr_server.engine.worker import Decoded
 from asr_server.events import Final
@@ -23,7 +23,7 @@ def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
 def segment_record(
     final: Final, decoded: Decoded, ledger: Ledger, stages: Sequence[Stage], *, start_s: float, end_s: float, system: pb.SystemVersion
 ) -> SegmentRecord:
-    """`stages` in the order in which they ran; those that are slices of the budget get what was planned and spent.
+    """`stages` as the ledger counted them; those that are slices of the budget get what was planned and spent.
 
     `start_s`: when the clock started. The record begins with the first stage, which may have been done in the silence before.
     """
@@ -54,21 +54,22 @@ def segment_record(
     if len(normalized.samples):
         attributes[names.SPEECH_RATIO] = min(normalized.speech_samples / len(normalized.samples), 1.0)
     planned_ms: dict[str, float] = dict[str, float](ledger.budget.slices())
+    in_slices = [_planned(stage, planned_ms[stage.name], ms, audio_s) for stage, ms in zip(stages, spent_ms(stages, start_s), strict=True)]
     return SegmentRecord(
         index=final.segment,
         start_s=min([start_s, *(stage.start_s for stage in stages)]),
         end_s=end_s,
-        stages=tuple(_planned(stage, planned_ms[stage.name], audio_s, start_s) for stage in stages),
+        stages=tuple(sorted(in_slices, key=lambda stage: stage.start_s)),
         attributes=attributes,
         text=hypothesis.text,
     )
 
 
-def _planned(stage: Stage, planned_ms: float, audio_s: float, clock_s: float) -> Stage:
+def _planned(stage: Stage, planned_ms: float, spent_ms: float, audio_s: float) -> Stage:
     attributes: dict[str, Attribute] = {
         **stage.attributes,
         names.SLICE_PLANNED_MS: planned_ms,
-        names.SLICE_SPENT_MS: spent_after(stage, clock_s),
+        names.SLICE_SPENT_MS: spent_ms,
     }
     recognition: SliceName = "asr"
     if stage.name == recognition and audio_s:

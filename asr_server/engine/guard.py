@@ -10,6 +10,7 @@ lie behind the end of the audio.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 import numpy as np
 
@@ -31,6 +32,9 @@ UNREAD_S = 1.0
 
 UNREAD_POWER = 0.05
 """Of the mean power of the audio: -13 dB."""
+
+ALIKE = 0.5
+"""Share of words in common from which on a text is taken for another telling of the same."""
 
 _TOKENS_PER_S = 8
 _DENSE_TOKENS_PER_S = 25
@@ -111,6 +115,14 @@ def said_again(said: Sequence[str], new: Sequence[str]) -> int:
     """How many of the first words of `new` are the last of `said` over again. Case and punctuation are nothing."""
     before, after = _plain(said), _plain(new)
     return next((count for count in range(min(len(before), len(after)), 0, -1) if before[-count:] == after[:count]), 0)
+
+
+def starts_over(said: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether `new` seems to tell what was `said` once more, if in other words here and there."""
+    before, after = _plain(said), _plain(new)[: len(said)]
+    if not before or not after:
+        return False
+    return said_again(said, new) > 0 or SequenceMatcher(None, before, after, autojunk=False).ratio() >= ALIKE
 
 
 def words_not_new(said: Sequence[HeardWord], new: Sequence[HeardWord], new_s: float) -> int:

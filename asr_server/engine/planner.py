@@ -78,7 +78,7 @@ class Workload:
             beam_size,
             word_times=word_times or self.options.cues,
             new_audio_ms=self.new_audio_ms,
-            extra_tokens=0 if said is None else round(len(said.words) * TOKENS_A_SAID_WORD),
+            given_tokens=0 if said is None else round(len(said.words) * TOKENS_A_SAID_WORD),
         )
 
 

@@ -44,6 +44,7 @@ class Tokens:
         self._previous = self._id("<|startofprev|>")
         self._no_timestamps = self._id("<|notimestamps|>")
         self.end = self._id("<|endoftext|>")
+        self._mark = self._id("!")
         self._task = (self._id("<|transcribe|>"),) if multilingual else ()
         self.languages: Mapping[str, int] = self._language_ids() if multilingual else {}
         """Primary tag to token; empty for a model of one language."""
@@ -62,6 +63,16 @@ class Tokens:
         there."""
         hints = self._hints(self.fitting(phrases))
         return [*([self._previous, *hints] if hints else []), *self.task(language), self._no_timestamps]
+
+    def prompt_with(self, begun: Sequence[int], language: str, phrases: Sequence[str] = ()) -> list[int]:
+        """The same with a text to go on from, for a model that reads it in one pass (`reordered`).
+
+        Without phrases one mark stands as the text that came before: with none at all the model now and then does not stop, and says what
+        was given again. 80 clips, cut at three words each, greedy, no guard: 253 words inserted with none, 38 with "!", 124 with "."; 18
+        when the text is stepped through. Substitutions and deletions are the same.
+        """
+        hints = self._hints(self.fitting(phrases)) or [self._mark]
+        return [self._previous, *hints, *self.task(language), self._no_timestamps, *begun, self._no_timestamps]
 
     def fitting(self, phrases: Sequence[str]) -> tuple[str, ...]:
         """The phrases there is room for (`MAX_HINT_TOKENS`, the heading included), filled in their order: one that does not fit is left

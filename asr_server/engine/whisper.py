@@ -1,4 +1,5 @@
-"""Whisper on CTranslate2, given only the audio there is. The only importer of ctranslate2 and, beside `weights`, of faster_whisper.
+"""Whisper on CTranslate2, given only the audio there is. The only importer, beside
+`reordered` and `weights`, of ctranslate2 and faster_whisper.
 
 faster-whisper always encodes 30 s. The encoder takes less, and then costs less: this engine encodes the speech and a margin of silence,
 appends a silence anchor (`anchor`), watches for text that was not said (`guard`, `no_speech`), and goes on from what was told already
@@ -11,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 from ctranslate2 import DataType, StorageView, get_cuda_device_count, get_supported_compute_types
-from ctranslate2.models import Whisper
 from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
+from asr_server.engine import guard
 from asr_server.engine.anchor import SILENCE_LEVEL, SilenceAnchor, States
 from asr_server.engine.calibrate import calibrate
 from asr_server.engine.context import WINDOW_SAMPLES, Heard, Listener
@@ -24,6 +25,7 @@ from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.engine.options import EngineOptions
 from asr_server.engine.placing import FRAME_SAMPLES, RATE_HZ, STATE_SAMPLES, PlacedWord, from_stream, place, to_word
 from asr_server.engine.reading import MAX_TOKENS, Encoded, Reader, Reading, Task
+from asr_server.engine.reordered import ReorderedWhisper
 from asr_server.engine.spans import SpanClock
 from asr_server.engine.tokens import Tokens
 from asr_server.engine.weights import ModelFiles
@@ -41,7 +43,7 @@ _FOREIGN = (RuntimeError, ValueError, MemoryError)  # what the exceptions of C++
 class _Network:
     """The model's four steps. Immutable; thread-safe, as CTranslate2 is."""
 
-    def __init__(self, model: Whisper, tokens: Tokens, anchor_states: int) -> None:
+    def __init__(self, model: ReorderedWhisper, tokens: Tokens, anchor_states: int) -> None:
         self._model = model
         self.tokens = tokens
         self.languages = tuple(tokens.languages) or ("en",)
@@ -69,30 +71,45 @@ class _Network:
         return [(token.strip("<|>"), probability) for token, probability in self._model.detect_language(encoded.states)[0]]
 
     def generate(self, encoded: Encoded, task: Task, limit: int, suppress: Sequence[int] = ()) -> tuple[list[Reading], float]:
-        """Readings of at most `limit` tokens, best first, and the probability of no speech. `suppress`: tokens not to be generated."""
+        """Readings of at most `limit` tokens, best first, and the probability of no speech. `suppress`: tokens not to be generated.
+
+        A text to go on from is read in one pass. Now and then the model then tells it over again, or does not stop: it is stepped through
+        instead, which takes longer and does not fail so.
+        """
         prompt = self.tokens.prompt(task.language, task.phrases)
+        if not task.begun:
+            return self._generate(encoded, task, prompt, (), limit=limit, suppress=suppress)
+        at_once = self.tokens.prompt_with(task.begun, task.language, task.phrases)
+        readings, no_speech_probability = self._generate(encoded, task, at_once, (), limit=limit - len(task.begun), suppress=suppress)
+        words = [word.text for word in readings[0].words]
+        told = readings[0].told_words
+        if len(readings[0].tokens) < limit and not guard.starts_over(words[:told], words[told:]):
+            return readings, no_speech_probability
+        return self._generate(encoded, task, prompt, task.begun, limit=limit, suppress=suppress)
+
+    def _generate(
+        self, encoded: Encoded, task: Task, prompt: Sequence[int], stepped: Sequence[int], *, limit: int, suppress: Sequence[int]
+    ) -> tuple[list[Reading], float]:
+        """`stepped`: tokens that are given and stepped through, and count in `limit`."""
         result = self._model.generate(
             encoded.states,
-            [[*prompt, *task.begun]],
+            [[*prompt, *stepped]],
             beam_size=task.beam_size,
             num_hypotheses=max(1, min(task.max_alternatives, task.beam_size)),
             # CTranslate2 stops after the lesser of half of this and of this without the prompt.
-            max_length=min(max(2 * limit, limit + len(prompt)), 2 * MAX_TOKENS),
+            max_length=min(max(2 * limit, limit + len(prompt), 2), 2 * MAX_TOKENS),
             suppress_tokens=[-1, *suppress],
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
-        readings = [
-            # Its score is a sum of log probabilities by the number of all tokens; the sum has the end in it, the number has not. Tokens it
-            # was given count nothing in the sum.
-            Reading(
-                tokens,
-                self.tokens.words(tokens, task.language),
-                score * len(tokens) / (len(tokens) - len(task.begun) + 1),
-                told=len(task.begun),
-            )
-            for tokens, score in zip(result.sequences_ids, result.scores, strict=True)
-        ]
+        readings = []
+        for tokens, score in zip(result.sequences_ids, result.scores, strict=True):
+            new = tokens[len(stepped) :]
+            text = [*task.begun, *new]
+            # Its score is a sum of log probabilities by the number of all tokens; the sum has the end in it, the number has not. Tokens
+            # that were stepped through count nothing in the sum.
+            log_probability = score * len(tokens) / (len(new) + 1)
+            readings.append(Reading(text, self.tokens.words(text, task.language), log_probability, told=len(task.begun)))
         return readings, float(result.no_speech_prob)
 
     def place(self, encoded: Encoded, reading: Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
@@ -148,8 +165,8 @@ class WhisperEngine:
         """Load, warm up and calibrate; takes a few seconds. Raises `SetupError` if the files are no model, or none that runs here so."""
         _check_device(options)
         try:
-            model = Whisper(
-                str(files.path),
+            model = ReorderedWhisper(
+                files.path,
                 device=options.device,
                 compute_type=options.compute_type,
                 inter_threads=options.workers,

@@ -46,6 +46,14 @@ class EndpointRule:
     surely_open: float = 0.2
     surely_complete: float = 0.45
 
+    def __post_init__(self) -> None:
+        if not 0 < self.shortest_ms <= self.longest_ms:
+            raise ValueError(f"EndpointRule wants 0 < shortest_ms <= longest_ms, got {self.shortest_ms} and {self.longest_ms}")
+        if not 0 <= self.surely_open < self.surely_complete <= 1:
+            raise ValueError(
+                f"EndpointRule wants 0 <= surely_open < surely_complete <= 1, got {self.surely_open} and {self.surely_complete}"
+            )
+
     @property
     def is_adaptive(self) -> bool:
         return self.shortest_ms < self.longest_ms

@@ -18,8 +18,8 @@ class Awaited:
     start_sample: int
     end_sample: int
     prefix: StablePrefix
-    eager_texts: tuple[str, ...] = ()
-    """Told before the segment was closed, and not withdrawn."""
+    eager_text: str = ""
+    """Told last before the segment was closed; empty: nothing."""
     hypothesis: Hypothesis | None = None
 
 

@@ -37,8 +37,8 @@ class OpenSegment:
         """What its decodes go on from, once one was wanted."""
         self.speculation: Speculation | None = None
         """Of the present silence."""
-        self.eager_texts: list[str] = []
-        """Told before it was closed, and not withdrawn."""
+        self.eager_text = ""
+        """Told last before it is closed; empty: nothing."""
         self._spans = [Span(start_sample, start_sample)]
 
     @property

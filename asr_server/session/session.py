@@ -195,7 +195,7 @@ class Session:
             if is_speech:
                 segment.speech_again(gate.start_sample)
                 segment.speech_until(heard_sample)
-            if heard_sample - segment.speech_end_sample >= self._stop_samples(segment):
+            if self._silence_samples(segment) >= self._stop_samples(segment):
                 yield from self._close_segment(heard_sample)
             elif heard_sample - segment.window_start_sample >= self._max_segment:
                 yield from self._split(segment)
@@ -211,6 +211,10 @@ class Session:
             yield StartTimedOut(heard_sample)
 
     # ------------------------------------------------------------------------------------------------------ in the silence
+
+    def _silence_samples(self, segment: OpenSegment) -> int:
+        """How long it has been quiet. Speech ended somewhere in its last frame: in the middle of it, on average."""
+        return self._heard_sample - segment.speech_end_sample + self._conditioner.frame_samples // 2
 
     def _stop_samples(self, segment: OpenSegment) -> int:
         """Silence after which the segment is closed."""
@@ -234,7 +238,7 @@ class Session:
         segment = self._segment
         assert segment is not None, "a speculation belongs to the open segment"
         speculation.hypothesis = hypothesis
-        if self._heard_sample - segment.speech_end_sample >= self._stop_samples(segment):
+        if self._silence_samples(segment) >= self._stop_samples(segment):
             yield from self._close_segment(self._heard_sample)
             return
         if self._options.eager_results:
@@ -246,12 +250,10 @@ class Session:
         text = hypothesis.text
         if self._order or completeness(hypothesis, self._quiet.pause_probability) < EAGER_COMPLETENESS:
             return
-        if not text.startswith(segment.prefix.text) or text in segment.eager_texts:
+        if not text.startswith(segment.prefix.text) or text == segment.eager_text:
             return
-        for told in [told for told in segment.eager_texts if not text.startswith(told)]:
-            segment.eager_texts.remove(told)
-            yield EagerSettled(segment.index, self._heard_sample, stood=False)
-        segment.eager_texts.append(text)
+        yield from self._settle(segment.index, segment.eager_text, text, self._heard_sample)
+        segment.eager_text = text
         yield Eager(segment.index, segment.start_sample, segment.speech_end_sample, text, hypothesis.language)
 
     def _resume(self, segment: OpenSegment) -> Iterator[Event]:
@@ -351,9 +353,7 @@ class Session:
         self._taken_sample = end_sample
         self._speech_end_sample = speech[-1].end_sample
         self._context.close(self._speech_end_sample)
-        self._order.add(
-            Awaited(job, segment.index, speech[0].start_sample, self._speech_end_sample, segment.prefix, tuple(segment.eager_texts))
-        )
+        self._order.add(Awaited(job, segment.index, speech[0].start_sample, self._speech_end_sample, segment.prefix, segment.eager_text))
 
     def _drop_partial(self, segment: OpenSegment) -> Iterator[Event]:
         if self._partial is not None and self._partial.segment is segment:
@@ -428,8 +428,14 @@ class Session:
             final = _final(answer)
             self._context.add(final.hypothesis.words)
             yield final
-            for told in answer.eager_texts:
-                yield EagerSettled(answer.segment, answer.end_sample, stood=final.hypothesis.text.startswith(told))
+            yield from self._settle(answer.segment, answer.eager_text, final.hypothesis.text, answer.end_sample)
+
+    @staticmethod
+    def _settle(segment: int, told: str, text: str, at_sample: int) -> Iterator[Event]:
+        """An eager text stood when the text after it begins with the same words."""
+        if told:
+            rest = text.removeprefix(told)
+            yield EagerSettled(segment, at_sample, stood=text.startswith(told) and not rest[:1].isalnum())
 
 
 def _final(awaited: Awaited) -> Final:

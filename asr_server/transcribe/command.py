@@ -25,7 +25,13 @@ def transcribe(
     model: Annotated[str, typer.Option(help="Model to use. Default: the server's.", show_default=False)] = "",
     words: Annotated[bool, typer.Option("--words", help="Show when each word was said.")] = False,
     no_partials: Annotated[bool, typer.Option("--no-partials", help="Show finals only.")] = False,
-    vad_stop_ms: Annotated[int, typer.Option(help="Silence that closes a segment, ms. Default: the server's.", show_default=False)] = 0,
+    preset: Annotated[
+        str, typer.Option(help="Accuracy against time: fast, balanced or accurate. Default: the server's.", show_default=False)
+    ] = "",
+    eager: Annotated[bool, typer.Option("--eager", help="Show a text that looks complete before its segment is closed.")] = False,
+    vad_stop_ms: Annotated[
+        int, typer.Option(help="Silence that closes a segment, whatever its text, ms. Default: the preset's.", show_default=False)
+    ] = 0,
     budget_ms: Annotated[int, typer.Option(help="Latency budget, ms. Default: the server's.", show_default=False)] = 0,
     encoding: Annotated[
         str, typer.Option(help="Of audio without a header: LINEAR16, FLOAT32, MULAW or ALAW. Default: read the header.", show_default=False)
@@ -48,6 +54,8 @@ def transcribe(
             model=model,
             words=words,
             partials=not no_partials,
+            preset=preset,
+            eager=eager,
             vad_stop_ms=vad_stop_ms,
             budget_ms=budget_ms,
             encoding=parse_encoding(encoding),

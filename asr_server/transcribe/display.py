@@ -33,7 +33,8 @@ class Display(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def partial(self, result: Result) -> None: ...
+    def partial(self, result: Result) -> None:
+        """Also an eager result: the next text of its segment takes its place."""
 
     def final(self, result: Result, ttfs_ms: float | None) -> None:
         """`ttfs_ms`: from the moment the end of its speech was sent until the final was here; None where that means nothing."""
@@ -195,6 +196,7 @@ def ledger_object(ledger: LedgerView) -> dict[str, object]:
         "degraded": list(ledger.degraded),
         "endpoint_wait_ms": _round(ledger.endpoint_wait_ms, 1),
         "predicted_ms": _round(ledger.predicted, 1),
+        "speculated_ms": _round(ledger.speculated_ms, 1),
         "beam_size": ledger.beam_size,
         "guard": ledger.guard,
         "audio_ms": ledger.audio_ms,

@@ -31,6 +31,8 @@ class TranscribeOptions:
     model: str = ""
     words: bool = False
     partials: bool = True
+    preset: str = ""
+    eager: bool = False
     vad_stop_ms: int = 0
     budget_ms: int = 0
     encoding: Encoding = ""

@@ -97,6 +97,8 @@ def _stream_options(options: TranscribeOptions, source: Source) -> StreamOptions
         interim_results=options.partials,
         voice_activity_events=options.json_lines,
         word_times=options.words,
+        preset=options.preset,
+        eager_results=options.eager,
         vad_stop_ms=options.vad_stop_ms,
         latency_budget_ms=options.budget_ms,
         encoding="LINEAR16",

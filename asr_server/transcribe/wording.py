@@ -19,9 +19,12 @@ def span(result: Result) -> str:
 
 def ledger_text(ledger: LedgerView, ttfs_ms: float | None = None) -> str:
     """Where the milliseconds went: `142 ms of 500: condition 3 | queue 1 | asr 131 | post 1`. Slices below half a millisecond are left
-    out. `ttfs_ms` is the time from the end of speech to holding the final, where it is known."""
+    out; recognition that was done in the silence before is told apart. `ttfs_ms` is the time from the end of speech to holding the final,
+    where it is known."""
     spent = " | ".join(f"{part.name} {part.spent_ms:.0f}" for part in ledger.slices if round(part.spent_ms) > 0)
     said = f"{ledger.response_ms:.0f} ms of {ledger.budget_ms:.0f}{': ' + spent if spent else ''}"
+    if round(ledger.speculated_ms) > 0:
+        said += f"; {ledger.speculated_ms:.0f} ms of recognition before"
     if ttfs_ms is not None:
         said += f"; {ttfs_ms:.0f} ms after speech end"
     return "; ".join([said, *flags(ledger)])

@@ -21,6 +21,7 @@ from bench.commands.speaking import (
     ManifestOption,
     MaxDurationOption,
     ModelOption,
+    PresetOption,
     ServerOption,
     ServerPidOption,
     check_server_pid,
@@ -34,11 +35,11 @@ from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
 from bench.process import ProcessWatch
 from bench.search import search
-from bench.serving import Serving, serving
-from bench.streams import Part
+from bench.serving import Serving, StopMs, serving
+from bench.streams import Ask, Part
 from bench.unary import File, OwnUse, Throughput, climb, closed_loop
 from bench.usage import readings_of, used
-from eval.by_server import server_system
+from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, write_json
@@ -59,6 +60,7 @@ def capacity_command(
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
     model: ModelOption = "base",
+    preset: PresetOption = "",
     interim: InterimOption = False,
     no_unary: Annotated[bool, typer.Option("--no-unary", help="Do not measure whole files in one call too.")] = False,
     html: HtmlOption = None,
@@ -80,11 +82,13 @@ def capacity_command(
     async def measure() -> dict[str, Any]:
         async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
             info = await client.server_info()
-            for note in notes_on(slo, info.endpointing_ms["vad_stop_ms"]):
+            used_preset = preset_of(info, preset)
+            stop_ms = StopMs.of(used_preset)
+            for note in notes_on(slo, stop_ms):
                 say(note)
 
             async def repeat(streams: int, number: int, counts_left: int) -> Repeat:
-                load = load_of(streams, number, seconds=seconds, slo=slo, interim_results=interim)
+                load = load_of(streams, number, seconds=seconds, slo=slo, ask=Ask(interim_results=interim, preset=preset))
                 what = f"{_streams(streams)}, repeat {number} of at most {repeats}, then at most {counts_left} more counts"
                 async with clock(what, expected_s(load, parts)):
                     found = await _repeat(client, served, parts, load, slo)
@@ -102,8 +106,10 @@ def capacity_command(
             repeats=repeats,
             most_streams=max_streams,
             interim_results=interim,
+            preset=used_preset.name,
             own_server=served.is_own,
-            vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
+            stop_ms=stop_ms,
+            vad_stop_ms=stop_ms.longest,
             budget_ms={part.name: part.planned_ms for part in info.budget},
         )
         return report(tried, unary, slo=slo, setup=setup, system=server_system(info), machine=measured_on)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +12,26 @@ from rich.console import Console
 from rich.table import Table
 
 from asr_server.engine.weights import resolve
+from asr_server.engine.whisper import WhisperEngine
 from asr_server.machine import usable_cores
 from asr_server.presets import PRESETS
+from asr_server.session import SessionOptions
 from asr_server.version import code_version
-from audio_norm import decode_file, load_definition
+from audio_norm import DataDefinition, decode_file, load_definition
+from bench.charts import svg_file_of, tradeoff
 from bench.commands.speaking import JsonOption, ManifestOption
 from bench.curve import ClipResult, ClipSimulator, Point, summarize
 from bench.machine import machine
+from bench.quantiles import Quantiles
 from bench.simulate import microphone
 from bench.speech_end import speech_end
 from eval.commands.hearing import of_manifest
-from eval.console import GOOD, check_writable, progress, write_json
+from eval.console import GOOD, check_writable, progress, write_json, write_text
 from eval.manifest import Clip, read_manifest
 from eval.opening import load_engine
 
 FIXED_STOPS_MS = (200, 300, 400, 500, 700, 1_000)
+VARIABLE = (*SessionOptions.__slots__, "beam_size")
 
 
 def curve_command(
@@ -42,13 +48,18 @@ def curve_command(
             "'balanced vad_stop_ms=400 beam_size=5'."
         ),
     ] = None,
+    svg: Annotated[Path | None, typer.Option(help="Where the curve goes as a picture.")] = None,
 ) -> int:
     """Word error rate against time to final text, for each preset and for fixed waits.
 
     By simulation in virtual time, with the real session and the real engine: minutes instead of hours, and the same on every run.
     """
     check_writable(json, inputs=[manifest])
-    points = [_varied(text) for text in vary] if vary else usual_points()
+    if svg is not None:
+        check_writable(svg, "--svg", inputs=[manifest, json])
+    named = [_varied(text) for text in vary] if vary else [Point.of_preset(preset) for preset in PRESETS.values()]
+    lines = {} if vary else fixed_waits()
+    points = [*named, *chain.from_iterable(lines.values())]
     clips = [clip for clip in read_manifest(manifest) if clip.duration_s is None or clip.duration_s <= max_duration_s][:limit]
     if not clips:
         raise typer.BadParameter(f"no clip of up to {max_duration_s:g} s in {manifest}", param_hint="--manifest")
@@ -72,31 +83,42 @@ def curve_command(
     }
     write_json(json, result)
     Console(highlight=False).print(_table(curve))
+    if svg is not None:
+        drawn = iter(curve)
+        marks = list(islice(drawn, len(named)))
+        write_text(svg, svg_file_of(tradeoff(marks, {name: list(islice(drawn, len(line))) for name, line in lines.items()})))
     return GOOD
 
 
-def usual_points() -> list[Point]:
-    """The presets, and fixed waits with nothing of what is new: no speculation, no context."""
-    presets = [Point.of_preset(preset) for preset in PRESETS.values()]
-    plain = Point("plain", PRESETS["fast"].session, PRESETS["fast"].beam_size)
-    fixed = [
-        plain.varied(f"fixed {stop_ms} ms{' with context' if context_ms else ''}", {"vad_stop_ms": stop_ms, "context_ms": context_ms})
-        for context_ms in (0, plain.session.context_ms)
-        for stop_ms in FIXED_STOPS_MS
-    ]
-    return [*presets, *fixed]
+def fixed_waits() -> dict[str, list[Point]]:
+    """The same wait whatever the text, twice: with nothing begun in the silence and nothing heard again, and with both."""
+    fast = Point.of_preset(PRESETS["fast"])
+    plain = fast.varied(fast.name, {"speculate_after_ms": 0, "context_ms": 0})
+    return {
+        name: [point.varied(f"{name}, {stop_ms} ms", {"vad_stop_ms": stop_ms}) for stop_ms in FIXED_STOPS_MS]
+        for name, point in (("fixed", plain), ("fixed with context", fast))
+    }
 
 
 def _varied(text: str) -> Point:
-    name, *changes = text.split()
+    name, *changes = text.split() or [""]
     preset = next((preset for preset in PRESETS.values() if preset.name == name), None)
     if preset is None:
         raise typer.BadParameter(f"{name!r} is no preset, accepted: {', '.join(PRESETS)}", param_hint="--vary")
+    pairs = dict(_change(change) for change in changes)
     try:
-        pairs = {key: int(value) for key, _, value in (change.partition("=") for change in changes)}
         return Point.of_preset(preset).varied(text, pairs)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise typer.BadParameter(f"{text!r}: {error}", param_hint="--vary") from None
+
+
+def _change(change: str) -> tuple[str, int]:
+    name, _, value = change.partition("=")
+    if name not in VARIABLE:
+        raise typer.BadParameter(f"{name!r} cannot be varied, accepted: {', '.join(VARIABLE)}", param_hint="--vary")
+    if not (value.isascii() and value.isdecimal()):
+        raise typer.BadParameter(f"{change!r}: wanted {name}=NUMBER", param_hint="--vary")
+    return name, int(value)
 
 
 def _table(curve: Sequence[dict[str, object]]) -> Table:
@@ -107,14 +129,14 @@ def _table(curve: Sequence[dict[str, object]]) -> Table:
         ttfs, eager = point["ttfs_ms"], point["eager"]
         assert isinstance(ttfs, dict)
         stood = (
-            f"{eager['stood']} of {eager['told']}, {eager['ms']['p50']:.0f} / {eager['ms']['p95']:.0f} ms"
+            f"{eager['stood']} of {eager['told']}, {_ms(eager['ms'], 'p50')} / {_ms(eager['ms'], 'p95')} ms"
             if isinstance(eager, dict)
             else ""
         )
         table.add_row(
             str(point["name"]),
             *(f"{100 * rate:.2f}" if isinstance(rate := point[key], float) else "-" for key in ("wer", "wer_kept_aside")),
-            *(f"{ttfs[key]:.0f}" if ttfs[key] is not None else "-" for key in ("p50", "p95", "p99")),
+            *(_ms(ttfs, key) for key in ("p50", "p95", "p99")),
             str(point["finals"]),
             stood,
             f"{point['load']:.2f}",
@@ -122,19 +144,34 @@ def _table(curve: Sequence[dict[str, object]]) -> Table:
     return table
 
 
+def _ms(quantiles: Quantiles, share: str) -> str:
+    ms = quantiles[share]
+    return "-" if ms is None else f"{ms:.0f}"
+
+
 # ------------------------------------------------------------------------------------------------------- in processes of their own
 
-_ENGINE: list[object] = []
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a process hears with."""
+
+    engine: WhisperEngine
+    definition: DataDefinition
+
+
+_HELD: list[_Held] = []
+"""One, once `_load` has run."""
 
 
 def _load(model: str) -> None:
-    _ENGINE[:] = [load_engine(model, workers=1), load_definition()]
+    _HELD[:] = [_Held(load_engine(model, workers=1), load_definition())]
 
 
 def _hear(clip: Clip, points: Sequence[Point]) -> list[ClipResult]:
-    engine, definition = _ENGINE
+    (held,) = _HELD
     frames, rate_hz = decode_file(Path(clip.audio).read_bytes())
     end = speech_end(clip, frames, rate_hz)
-    simulator = ClipSimulator(microphone(frames, rate_hz, definition), clip.language, engine, definition)  # type: ignore[arg-type]
+    simulator = ClipSimulator(microphone(frames, rate_hz, held.definition), clip.language, held.engine, held.definition)
     timed = replace(clip, duration_s=len(frames) / rate_hz)
     return [ClipResult(timed, end.at_s, simulator.run(point)) for point in points]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from asr_server.api.results import ServerInfo
+from asr_server.api.results import PresetView, ServerInfo
 from asr_server.engine.weights import resolve
 from asr_server.machine import usable_cores
 from asr_server.watch.stall import LoopStallMonitor
@@ -20,6 +20,7 @@ from bench.commands.speaking import (
     JsonOption,
     ManifestOption,
     MaxDurationOption,
+    PresetOption,
     ServerOption,
     ServerPidOption,
     check_server_pid,
@@ -30,13 +31,13 @@ from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, report
 from bench.latency_table import lines, times
 from bench.machine import machine
 from bench.process import ProcessWatch
-from bench.serving import serving
-from bench.streams import Part, Spoken, speak_all
+from bench.serving import StopMs, serving
+from bench.streams import Ask, Part, Spoken, speak_all
 from bench.twin import MODEL, Twin, twin_of
 from bench.usage import readings_of, used
 from eval.by_engine import Defined, EngineRecogniser
 from eval.by_faster_whisper import FasterWhisper
-from eval.by_server import server_system
+from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
@@ -58,7 +59,9 @@ def latency_command(
         str | None,
         typer.Option(help="Name or directory, of the server that is started (base) and of all measured here; else the --server's own."),
     ] = None,
+    preset: PresetOption = "",
     interim: InterimOption = False,
+    eager: Annotated[bool, typer.Option("--eager", help="Ask for texts before segments are closed too, and time them.")] = False,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave plain faster-whisper out: quicker.")] = False,
     require: Annotated[list[str] | None, require_option("'ttfs_ms.p95<500'")] = None,
     html: HtmlOption = None,
@@ -77,7 +80,7 @@ def latency_command(
     clips = select(known, streams=streams, limit=limit, max_duration_s=max_duration_s)
     before = warm_up(known, clips, count=warm_up_clips, max_duration_s=max_duration_s)
     measured_on, data = machine(), of_manifest(manifest, json)
-    wish = _Wish(ready(clips), ready(before), streams, interim_results=interim)
+    wish = _Wish(ready(clips), ready(before), streams, Ask(interim_results=interim, eager_results=eager, preset=preset))
     visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model or MODEL))
     info = visit.info
     twin = twin_of(info, model)
@@ -87,10 +90,13 @@ def latency_command(
         manifest_sha256=str(data["sha256"]),
         streams=streams,
         interim_results=interim,
+        eager_results=eager,
+        preset=visit.preset.name,
         max_duration_s=max_duration_s,
         warm_up_clips=len(before),
         own_server=server is None,
-        vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
+        stop_ms=StopMs.of(visit.preset),
+        vad_stop_ms=visit.preset.longest_stop_ms,
         budget_ms={part.name: part.planned_ms for part in info.budget},
         model_alone=twin.model,
         definition_alone=f"{twin.definition.version} {twin.definition.digest}",
@@ -115,7 +121,7 @@ class _Wish:
     parts: list[Part]
     warm_up: list[Part]
     streams: int
-    interim_results: bool
+    ask: Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +130,27 @@ class _Visit:
 
     results: list[Spoken]
     info: ServerInfo
+    preset: PresetView
+    """What the clips were spoken with."""
     surroundings: Surroundings
 
 
 async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, model: str) -> _Visit:
     async with serving(server, model, pid=server_pid) as served, client_of(served.address, [*wish.parts, *wish.warm_up]) as client:
-        # A server that cannot be reached is a wrong call, not a run in which every clip failed.
-        await client.server_info()
+        # A server that cannot be reached, or lacks the preset, is a wrong call, not a run in which every clip failed.
+        preset = preset_of(await client.server_info(), wish.ask.preset)
         with progress("warming up", len(wish.warm_up)) as spoken:
-            await speak_all(client, wish.warm_up, streams=wish.streams, interim_results=wish.interim_results, spoken=spoken)
+            await speak_all(client, wish.warm_up, wish.ask, streams=wish.streams, spoken=spoken)
         async with (
             readings_of(served.process) as of_server,
             readings_of(ProcessWatch(os.getpid())) as of_bench,
             LoopStallMonitor() as stall,
         ):
             with progress("speaking", len(wish.parts)) as spoken:
-                results = await speak_all(client, wish.parts, streams=wish.streams, interim_results=wish.interim_results, spoken=spoken)
+                results = await speak_all(client, wish.parts, wish.ask, streams=wish.streams, spoken=spoken)
         info = await client.server_info()
     surroundings = Surroundings(used(of_server), info.longest_loop_stall_ms, used(of_bench), stall.longest_ms)
-    return _Visit(results, info, surroundings)
+    return _Visit(results, info, preset, surroundings)
 
 
 def _alone(results: Sequence[Spoken], twin: Twin, *, baseline: bool) -> list[Measured]:

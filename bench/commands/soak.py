@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from bench.commands.speaking import (
     ManifestOption,
     MaxDurationOption,
     ModelOption,
+    PresetOption,
     ServerOption,
     ServerPidOption,
     check_server_pid,
@@ -30,14 +32,24 @@ from bench.commands.speaking import (
 from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
 from bench.process import ProcessWatch
-from bench.serving import serving
+from bench.serving import StopMs, serving
 from bench.soak import FIELDS, Setup, Tally, answered, interval_s, judge, report, sessions_left, take_samples, visit_interval_s
+from bench.streams import Ask
 from bench.usage import readings_of, used
 from bench.visitors import visit
-from eval.by_server import server_system
+from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class _PresetSetup(Setup):
+    """With how the streams were served; visits have the server's choice."""
+
+    preset: str
+    stop_ms: StopMs
+    """Its longest is `vad_stop_ms`."""
 
 
 def soak_command(
@@ -51,6 +63,7 @@ def soak_command(
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
     model: ModelOption = "base",
+    preset: PresetOption = "",
     interim: InterimOption = False,
     html: HtmlOption = None,
 ) -> int:
@@ -63,7 +76,7 @@ def soak_command(
     measured_on, data = machine(), of_manifest(manifest, json)
     parts = ready(clips)
     run_s = minutes * 60
-    load = Load(streams, run_s, interim_results=interim)
+    load = Load(streams, run_s, ask=Ask(interim_results=interim, preset=preset))
 
     async def soak() -> dict[str, object]:
         async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
@@ -75,6 +88,7 @@ def soak_command(
                 return None if told is None else told.active_sessions
 
             info = await client.server_info()
+            used_preset = preset_of(info, preset)
             tally = Tally(run_from_s=time.monotonic())
             every_s = interval_s(run_s)
 
@@ -102,7 +116,7 @@ def soak_command(
             )
             last = await answered(client.server_info())
             stall_ms = None if last is None else last.longest_loop_stall_ms
-        setup = Setup(
+        setup = _PresetSetup(
             manifest=str(data["manifest"]),
             manifest_sha256=str(data["sha256"]),
             minutes=minutes,
@@ -114,7 +128,9 @@ def soak_command(
             process_known=served.process is not None,
             sample_every_s=every_s,
             visit_every_s=visit_interval_s(run_s),
-            vad_stop_ms=info.endpointing_ms["vad_stop_ms"],
+            vad_stop_ms=used_preset.longest_stop_ms,
+            preset=used_preset.name,
+            stop_ms=StopMs.of(used_preset),
         )
         return report(tally, verdict, setup=setup, system=server_system(info), machine=measured_on, longest_loop_stall_ms=stall_ms)
 

@@ -27,6 +27,10 @@ MaxDurationOption = Annotated[float, typer.Option("--max-duration-s", min=0.1, h
 ServerOption = Annotated[str | None, typer.Option(help="host:port; without it one is started for the run.")]
 ServerPidOption = Annotated[int | None, typer.Option(min=1, help="Process of a --server on this machine, to see what it uses.")]
 ModelOption = Annotated[str, typer.Option(help="Name or directory: of the server that is started.")]
+PresetOption = Annotated[
+    str,
+    typer.Option(help="How streams weigh accuracy against time: fast, balanced or accurate. Default: the server's.", show_default=False),
+]
 InterimOption = Annotated[bool, typer.Option("--interim", help="Ask for partial results too, as a live display does.")]
 
 

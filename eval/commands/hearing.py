@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,9 +37,17 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def hear(
-    clips: Sequence[Clip], options: ViaOptions, *, result: Path, data: Mapping[str, object], fresh: bool = False
-) -> tuple[list[Outcome], System]:
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What came of hearing clips."""
+
+    outcomes: list[Outcome]
+    system: System
+    how: Mapping[str, object]
+    """What shaped the texts beside the system, for the record."""
+
+
+def hear(clips: Sequence[Clip], options: ViaOptions, *, result: Path, data: Mapping[str, object], fresh: bool = False) -> Hearing:
     """Every clip; what an interrupted run of the same kind left beside `result` is taken up unless `fresh`. `data`: what makes the texts
     beside the options.
 
@@ -56,14 +65,13 @@ def until_interrupted(hearing: Coroutine[Any, Any, _Heard], result: Path) -> _He
         raise Interrupted(f"interrupted; {f'the same command goes on from {kept}' if kept.exists() else 'nothing was written'}") from None
 
 
-async def _hear(
-    clips: Sequence[Clip], options: ViaOptions, *, result: Path, data: Mapping[str, object], fresh: bool
-) -> tuple[list[Outcome], System]:
-    async with open_recogniser(options) as recogniser:
-        of_run = {**options.as_json(), **data, "beam_size": options.beam_size, "system": recogniser.system.as_json()}
+async def _hear(clips: Sequence[Clip], options: ViaOptions, *, result: Path, data: Mapping[str, object], fresh: bool) -> Hearing:
+    async with open_recogniser(options) as opened:
+        recogniser, how = opened.recogniser, opened.options.as_json()
+        of_run = {**how, **data, "beam_size": options.beam_size, "system": recogniser.system.as_json()}
         with sitting(f"hearing via {options.via}", [clip.id for clip in clips], result=result, of_run=of_run, fresh=fresh) as one:
             outcomes = await one.hear(clips, recogniser, load_definition(MEASURED_BY), jobs=options.jobs)
-        return outcomes, recogniser.system
+        return Hearing(outcomes, recogniser.system, how)
 
 
 class Sitting:

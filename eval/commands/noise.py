@@ -52,11 +52,11 @@ def noise_command(
     options = via_options(via, server=server, model=model, realtime=realtime, jobs=jobs, threads=threads)
     chosen = noise.choose(read_manifest(manifest), exclude=names(exclude), exclude_conditions=names(exclude_conditions), language=language)
     data = {**of_manifest(manifest, json), "language": language}
-    outcomes, system = hear(chosen.clips, options, result=json, data=data, fresh=fresh)
-    result = noise.report(outcomes, system, excluded=chosen.excluded, via=options.as_json(), data=data)
-    write_result(json, result, outcomes)
+    heard = hear(chosen.clips, options, result=json, data=data, fresh=fresh)
+    result = noise.report(heard.outcomes, heard.system, excluded=chosen.excluded, via=heard.how, data=data)
+    write_result(json, result, heard.outcomes)
     _show(result)
-    return closing_with(requirements, result, closing(outcomes))
+    return closing_with(requirements, result, closing(heard.outcomes))
 
 
 def _show(result: Mapping[str, Any]) -> None:

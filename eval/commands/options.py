@@ -27,6 +27,9 @@ RealtimeOption = Annotated[bool, typer.Option("--realtime", help="Send at the pa
 BudgetOption = Annotated[
     int | None, typer.Option(min=0, help="Latency budget asked of the server for each final, ms; 0: its own (--via server).")
 ]
+PresetOption = Annotated[
+    str | None, typer.Option(help="How to weigh accuracy against time: fast, balanced or accurate; else its own choice (--via server).")
+]
 DefinitionOption = Annotated[
     str | None, typer.Option(help=f'Data definition: name, .toml file, or "none"; {_DEFAULT.definition} if not told (--via engine).')
 ]
@@ -56,12 +59,13 @@ def via_options(
     jobs: int,
     threads: int | None = None,
     budget_ms: int | None = None,
+    preset: str | None = None,
     definition: str | None = None,
     beam_size: int | None = None,
 ) -> ViaOptions:
     """None: not told. Raises WrongCall for options that would have no effect."""
     owned: Mapping[Via, Mapping[str, object]] = {
-        Via.SERVER: {"--server": server, "--realtime": realtime or None, "--budget-ms": budget_ms},
+        Via.SERVER: {"--server": server, "--realtime": realtime or None, "--budget-ms": budget_ms, "--preset": preset},
         Via.ENGINE: {"--definition": definition, "--beam-size": beam_size},
         Via.FASTER_WHISPER: {"--threads": threads},
     }
@@ -71,7 +75,14 @@ def via_options(
                 raise WrongCall(f"{name} goes with --via {owner}, not with --via {via}")
     if server is not None and model is not None:
         raise WrongCall("--model goes without --server: a server that runs has its own")
-    told: Mapping[str, Any] = {"model": model, "threads": threads, "budget_ms": budget_ms, "definition": definition, "beam_size": beam_size}
+    told: Mapping[str, Any] = {
+        "model": model,
+        "threads": threads,
+        "budget_ms": budget_ms,
+        "preset": preset,
+        "definition": definition,
+        "beam_size": beam_size,
+    }
     return replace(
         _DEFAULT,
         via=via,

@@ -88,10 +88,10 @@ def robustness_command(
     data = of_manifest(manifest, json)
     plan = _Plan(clips, [None, *chosen], surroundings, seed)
     around = {**of_manifest(noise, json), **surroundings.as_json()} if noise and surroundings else None
-    of_run = {**options.as_json(), **data, "noise": around, "seed": seed}
-    heard, system = until_interrupted(_hear(plan, options, result=json, of_run=of_run, fresh=fresh), json)
+    of_run = {**data, "noise": around, "seed": seed}
+    heard, system, how = until_interrupted(_hear(plan, options, result=json, of_run=of_run, fresh=fresh), json)
     data["clips"] = len(clips)
-    result = report(heard, system, via=options.as_json(), data=data, noise=around, seed=seed)
+    result = report(heard, system, via=how, data=data, noise=around, seed=seed)
     outcomes = [outcome for one in heard for outcome in (*one.defined, *(one.undefined or ()))]
     write_result(json, result, outcomes)
     _show(result)
@@ -114,6 +114,7 @@ class _Recognisers:
     defined: Recogniser
     undefined: Recogniser | None
     measured_by: DataDefinition
+    options: ViaOptions
 
     @property
     def sides(self) -> Mapping[str, Recogniser]:
@@ -122,10 +123,10 @@ class _Recognisers:
 
 async def _hear(
     plan: _Plan, options: ViaOptions, *, result: Path, of_run: Mapping[str, object], fresh: bool
-) -> tuple[list[HeardUnder], System]:
+) -> tuple[list[HeardUnder], System, Mapping[str, object]]:
     async with _open(options) as recognisers:
-        system = recognisers.defined.system
-        of_run = {**of_run, "beam_size": options.beam_size, "system": system.as_json()}
+        system, how = recognisers.defined.system, recognisers.options.as_json()
+        of_run = {**how, **of_run, "beam_size": options.beam_size, "system": system.as_json()}
         distorter = Distorter(recognisers.measured_by, plan.surroundings or Surroundings(), plan.seed)
         parts = [_part(condition, side) for condition in plan.conditions for side in recognisers.sides]
         to_hear = [f"{part}{clip.id}" for part in parts for clip in plan.clips]
@@ -144,7 +145,7 @@ async def _hear(
                         outcomes[side] = await one.hear(clips, under, recognisers.measured_by, jobs=options.jobs, part=part)
                 sounds = {} if condition is None else await asyncio.to_thread(distorter.sounds_around, plan.clips, condition)
                 heard.append(HeardUnder(condition, outcomes[_WITH], outcomes.get(_WITHOUT), sounds))
-        return heard, system
+        return heard, system, how
 
 
 def _part(condition: Condition | None, side: str) -> str:
@@ -155,15 +156,15 @@ def _part(condition: Condition | None, side: str) -> str:
 async def _open(options: ViaOptions) -> AsyncIterator[_Recognisers]:
     """Raises AsrError or AudioError when they cannot be made ready."""
     if options.via is Via.SERVER:
-        async with open_recogniser(options) as recogniser:
-            yield _Recognisers(recogniser, None, load_definition(MEASURED_BY))
+        async with open_recogniser(options) as opened:
+            yield _Recognisers(opened.recogniser, None, load_definition(MEASURED_BY), opened.options)
         return
     definition = load_definition(options.definition)
     engine = await asyncio.to_thread(load_engine, options.model, options.jobs, beam_size=options.beam_size)
     defined, undefined = (
         EngineRecogniser(engine, prepared, beam_size=options.beam_size) for prepared in (Defined(definition), Undefined())
     )
-    yield _Recognisers(defined, undefined, definition)
+    yield _Recognisers(defined, undefined, definition, options)
 
 
 def _show(result: Mapping[str, Any]) -> None:

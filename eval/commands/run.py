@@ -18,6 +18,7 @@ from eval.commands.options import (
     LimitOption,
     ManifestOption,
     ModelOption,
+    PresetOption,
     RealtimeJobsOption,
     RealtimeOption,
     ServerOption,
@@ -45,6 +46,7 @@ def run_command(
     model: ModelOption = None,
     realtime: RealtimeOption = False,
     budget_ms: BudgetOption = None,
+    preset: PresetOption = None,
     definition: DefinitionOption = None,
     beam_size: BeamOption = None,
     sets: SetsOption = "",
@@ -67,17 +69,18 @@ def run_command(
         jobs=jobs,
         threads=threads,
         budget_ms=budget_ms,
+        preset=preset,
         definition=definition,
         beam_size=beam_size,
     )
     unwanted = [*names(exclude_sets), *(NOT_HEADLINE if headline else ())]
     clips = select(read_manifest(manifest), sets=names(sets), exclude_sets=unwanted, limit=limit)
     data = of_manifest(manifest, json)
-    outcomes, system = hear(clips, options, result=json, data=data, fresh=fresh)
-    result = report(outcomes, system, via=options.as_json(), data=data)
-    write_result(json, result, outcomes)
+    heard = hear(clips, options, result=json, data=data, fresh=fresh)
+    result = report(heard.outcomes, heard.system, via=heard.how, data=data)
+    write_result(json, result, heard.outcomes)
     _show(result)
-    return closing_with(requirements, result, closing(outcomes))
+    return closing_with(requirements, result, closing(heard.outcomes))
 
 
 def _show(result: Mapping[str, Any]) -> None:

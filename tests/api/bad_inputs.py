@@ -17,6 +17,16 @@ from tests.api.harness import FINALIZE, Answer, Config, Request, chunks, convers
 from tests.audio_norm.samples import speech
 
 PAGE = Path(__file__).resolve().parents[2] / "protos" / "ERRORS.md"
+OF_THE_SERVER = """
+What depends on the server, and not on what is sent:
+
+- RESOURCE_EXHAUSTED: "all 64 sessions are taken", or "the recogniser has no time for more than the 12 sessions inside": one stream more
+  would make finals late. It comes before any audio is taken, with RetryInfo: when a place is likely to be free, by how long streams
+  have lasted so far.
+- UNAVAILABLE: it loads its model, or ends.
+- INVALID_ARGUMENT, field `eager_results`: it recognises nothing before a segment is closed.
+"""
+"""Not tried here: it takes a server that is full, loading or set up otherwise."""
 Stub = asr_pb2_grpc.SpeechStub
 SPEECH = linear16(speech("hello_world"))
 GARBAGE = bytes(np.random.default_rng(1).integers(0, 256, 20_000, dtype=np.uint8))
@@ -75,6 +85,10 @@ BAD_INPUTS = (
         "a budget of 50 ms",
         stream(Request(config=pb.StreamingRecognitionConfig(config=first().config.config, latency_budget_ms=50))),
     ),
+    BadInput(
+        "a preset that does not exist",
+        stream(Request(config=pb.StreamingRecognitionConfig(config=first().config.config, preset="best"))),
+    ),
     BadInput("several wrong fields", stream(first(sample_rate_hertz=1, audio_channel_count=99, model="huge"))),
     BadInput("raw audio with no encoding named", stream(first(encoding=0, sample_rate_hertz=0), *chunks(GARBAGE))),
     BadInput("garbage as FLAC", stream(first(encoding=Config.FLAC, sample_rate_hertz=0), *chunks(GARBAGE))),
@@ -114,7 +128,7 @@ def page(answers: list[tuple[str, Answer]]) -> str:
         "session left and recognised the next caller. Everything heard before a fault is recognised and delivered before the status.\n\n"
         "| sent | status | message, and for a bad request each field |\n|---|---|---|\n"
     )
-    return head + "\n".join(rows) + "\n"
+    return head + "\n".join(rows) + "\n" + OF_THE_SERVER
 
 
 def _said(answer: Answer) -> str:

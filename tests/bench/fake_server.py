@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Literal
 
 from asr_server.api.client import Control
 from asr_server.api.options import StreamOptions
@@ -18,6 +19,10 @@ def final(text: str, start_s: float, end_s: float, received_at_s: float = 0.0, l
 
 def partial(text: str, start_s: float, end_s: float, received_at_s: float = 0.0) -> Result:
     return Result(text, "", False, 0.1, 0, start_s, end_s, received_at_s)
+
+
+def eager(text: str, start_s: float, end_s: float, received_at_s: float = 0.0) -> Result:
+    return Result(text, text, False, 1.0, 0, start_s, end_s, received_at_s)
 
 
 class FakeServer:
@@ -38,12 +43,14 @@ class FakeServer:
         self._refuses = refuses
         self._works = works
         self.heard_s: list[float] = []
+        self.asked: list[StreamOptions] = []
         self.most_open = 0
         self._open = 0
 
     async def stream(self, audio: AsyncIterator[bytes | Control], options: StreamOptions | None = None) -> AsyncGenerator[Heard, None]:
         assert options is not None
         assert (options.sample_rate_hz, options.voice_activity_events) == (RATE_HZ, True)
+        self.asked.append(options)
         if self._refuses:
             self._refuses -= 1
             raise ServerBusy("RESOURCE_EXHAUSTED", "no room")
@@ -69,3 +76,7 @@ class FakeServer:
 
 def utterance_ended(at_s: float) -> SpeechEvent:
     return SpeechEvent("end_of_utterance", at_s, 0.0)
+
+
+def settled(kind: Literal["eager_stood", "eager_withdrawn"], at_s: float) -> SpeechEvent:
+    return SpeechEvent(kind, at_s, 0.0)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,10 @@ FOX = Clip("fox", recording("quick_brown_fox"), "")
 DEFINITION = load_definition("v1")
 
 
-def seen(start_s: float, end_s: float) -> FinalSeen:
+def seen(start_s: float, end_s: float, beam_size: int = 5) -> FinalSeen:
     ledger = final("", 0, 0).ledger
     assert ledger is not None
-    return FinalSeen("", start_s, end_s, 0.0, ledger)
+    return FinalSeen("", start_s, end_s, 0.0, replace(ledger, beam_size=beam_size))
 
 
 def test_the_floor_is_of_each_segment_as_the_server_had_it() -> None:
@@ -38,13 +39,15 @@ def test_the_floor_is_of_each_segment_as_the_server_had_it() -> None:
     frames, rate_hz = read_frames(FOX)
     speech = DEFINITION.whole_window(frames, rate_hz).speech
     start_s, end_s = speech[0].start_sample / 16_000, speech[-1].end_sample / 16_000
-    spoken = Spoken(Part(FOX, Audio(b"", 8_000, 1), SpeechEnd(end_s, "energy")), (seen(start_s, end_s), seen(start_s, 1.5)), ())
+    spoken = Spoken(
+        Part(FOX, Audio(b"", 8_000, 1), SpeechEnd(end_s, "energy")), (seen(start_s, end_s), seen(start_s, 1.5, beam_size=2)), ()
+    )
     ((first_ms, second_ms),) = measure_floor([spoken], FakeEngine(answer), DEFINITION, lambda: None)
     assert first_ms is not None
     assert second_ms is not None
     durations_s = [audio.duration_s for audio, _ in asked]
     assert durations_s == pytest.approx([end_s + 0.25, 1.5 + 0.25], abs=0.1)  # it begins at once: nothing is kept before
-    assert [options.beam_size for _, options in asked] == [5, 5]
+    assert [options.beam_size for _, options in asked] == [5, 2]
 
 
 def test_a_segment_without_speech_and_a_language_it_does_not_speak_have_no_floor() -> None:

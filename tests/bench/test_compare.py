@@ -203,6 +203,11 @@ def test_of_the_two_tolerances_the_larger_counts(tolerance: Tolerance, before_ms
     assert tolerance.of(before_ms) == tolerated_ms
 
 
+def test_that_one_run_asked_for_eager_results_is_noted() -> None:
+    asked = compared(CLIPS, setup={**latency(CLIPS)["setup"], "eager_results": True})
+    assert asked.notes == ("eager results: off, then on",)
+
+
 def test_ratios_to_what_the_same_run_measured_alone_are_told() -> None:
     fields = compared(CLIPS).as_json()
     assert fields["ratios"] == {
@@ -215,6 +220,7 @@ def test_ratios_to_what_the_same_run_measured_alone_are_told() -> None:
     ("changed", "message"),
     [
         ({"streams": 2}, "1 streams in a.json, 2 in b.json"),
+        ({"setup": {**latency(CLIPS)["setup"], "preset": "fast"}}, "preset balanced, then fast"),
         ({"setup": {**latency(CLIPS)["setup"], "vad_stop_ms": 200}}, "VAD stop 500, then 200"),
         ({"setup": {**latency(CLIPS)["setup"], "interim_results": False}}, "partials on, then off"),
         ({"text_rules": "others"}, "texts by the rules whisper-normalizer 0.1.15, then others"),
@@ -291,7 +297,12 @@ def test_another_promise_cannot_be_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"), [("manifest_sha256", "2" * 64, "manifest "), ("vad_stop_ms", 500, "VAD stop 200, then 500")]
+    ("name", "value", "message"),
+    [
+        ("manifest_sha256", "2" * 64, "manifest "),
+        ("vad_stop_ms", 500, "VAD stop 200, then 500"),
+        ("preset", "accurate", "preset fast, then accurate"),
+    ],
 )
 def test_another_load_cannot_be_compared(name: str, value: object, message: str) -> None:
     one = capacity((1, "pp"))

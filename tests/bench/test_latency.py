@@ -17,8 +17,9 @@ from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, make_r
 from bench.latency_table import lines, times
 from bench.pace import Lag
 from bench.partials import Shown
+from bench.serving import StopMs
 from bench.speech_end import SpeechEnd
-from bench.streams import FinalSeen, Part, Spoken
+from bench.streams import EagerSeen, FinalSeen, Part, Spoken
 from bench.usage import BeforeAndMost, Used
 from eval.manifest import Clip
 from eval.recognisers import System
@@ -29,10 +30,13 @@ SETUP = Setup(
     manifest_sha256="0" * 64,
     streams=2,
     interim_results=True,
+    eager_results=False,
+    preset="balanced",
     max_duration_s=8.0,
     warm_up_clips=2,
     own_server=True,
-    vad_stop_ms=500,
+    stop_ms=StopMs(200, 480),
+    vad_stop_ms=480,
     budget_ms={"asr": 300.0},
     model_alone="tiny.en",
     definition_alone="v1 0123456789ab",
@@ -93,6 +97,34 @@ def test_times_are_of_clips_and_of_finals() -> None:
     assert result["response_ms"] == {"p50": 90, "p95": 90, "p99": 90, "max": 90}
     assert result["asr_ms"] == {"p50": 80, "p95": 80, "p99": 80, "max": 80}
     assert result["floor_ms"] == {"p50": 70, "p95": 70, "p99": 70, "max": 70}
+
+
+def test_recognition_is_told_whole_and_how_much_of_it_was_done_before_the_clock_started() -> None:
+    final = seen("one", 300)
+    begun_early = replace(final, ledger=replace(final.ledger, speculated_ms=120))
+    result = result_of(spoken("one", begun_early), spoken("two", seen("two", 600)))
+    assert (result["asr_ms"]["p50"], result["asr_ms"]["max"]) == (80, 200)
+    assert (result["speculated_ms"]["p50"], result["speculated_ms"]["max"]) == (0, 120)
+    assert result["slices_ms"]["asr"]["max"] == 80
+    assert result["runs"][0]["finals"][0]["ledger"]["speculated_ms"] == 120
+
+
+def test_eager_texts_are_told_with_how_many_stood_and_when_the_text_that_stands_was_there() -> None:
+    told = replace(spoken("one", seen("one", 600)), eager=(EagerSeen(0, "on", 100), EagerSeen(0, "one", 250)), eager_stood=1)
+    result = result_of(told, spoken("two", seen("two", 700)), setup=replace(SETUP, eager_results=True))
+    assert result["eager"] == {"told": 2, "stood": 1, "ms": {"p50": 250, "p95": 700, "p99": 700, "max": 700}}
+    assert result["runs"][0]["eager"] == [{"text": "on", "held_after_ms": 100}, {"text": "one", "held_after_ms": 250}]
+    assert "1 of 2 eager texts stood" in lines({**result, "machine": MACHINE})
+
+
+def test_a_run_that_did_not_ask_for_eager_texts_has_no_figures_of_them() -> None:
+    assert result_of(spoken("one", seen("one", 600)))["eager"] is None
+
+
+def test_the_preset_is_told_with_its_shortest_and_longest_wait() -> None:
+    result = result_of(machine=MACHINE)
+    assert (result["setup"]["preset"], result["setup"]["stop_ms"]) == ("balanced", {"shortest": 200, "longest": 480})
+    assert lines(result)[0] == "preset balanced: segments are closed after 200 to 480 ms of silence"
 
 
 def test_slices_are_told_as_spent_beside_what_was_planned() -> None:

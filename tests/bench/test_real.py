@@ -30,6 +30,8 @@ def test_a_clip_is_spoken_heard_and_accounted_for(tmp_path: Path, server_address
     assert (result["wer"], result["lost_words"], result["lost_words_of"]) == (0.0, 0, 2)
     assert (result["warm_up"], result["revised_words"]["final_words"]) == ({"clips": 1}, 2)
     assert result["runs"][0]["speech_end_by"] == "energy"
+    assert (result["setup"]["preset"], result["eager"]) == ("balanced", None)
+    assert result["setup"]["stop_ms"]["shortest"] < result["setup"]["stop_ms"]["longest"] == result["setup"]["vad_stop_ms"]
     timed = ("ttfs_ms", "response_ms", "asr_ms", "first_partial_ms", "floor_ms", "baseline_ms", "pacing_lag_ms")
     assert all(result[name]["p50"] is not None for name in timed)
     assert result["server"]["resident_mb"]["max"] > 0
@@ -37,6 +39,26 @@ def test_a_clip_is_spoken_heard_and_accounted_for(tmp_path: Path, server_address
     assert "time to final text" in said
     assert "1 clips were spoken before to warm up and are in no figure" in said
     assert ("INVALID" in said) == (not result["valid"])
+
+
+def test_a_preset_and_eager_results_are_asked_for_and_accounted_for(tmp_path: Path, server_address: str) -> None:
+    _, result = bench(tmp_path, server_address, "--no-baseline", "--preset", "fast", "--eager")
+    setup = result["setup"]
+    assert (setup["preset"], setup["eager_results"], setup["stop_ms"]["shortest"]) == ("fast", True, setup["stop_ms"]["longest"])
+    assert (result["failed"], result["lost"]) == ([], 0)
+    assert result["eager"]["told"] >= result["eager"]["stood"]
+    assert result["eager"]["ms"]["p50"] <= result["ttfs_ms"]["p50"]
+
+
+def test_a_preset_that_the_server_does_not_have_is_a_wrong_call(
+    tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
+    manifest.write_text(json.dumps({"audio": HELLO, "text": "Hello world."}))
+    given = ["--manifest", str(manifest), "--server", server_address, "--json", str(out), "--preset", "best"]
+    assert main(["latency", *given]) == 2
+    assert "--preset best: the server has balanced, fast, accurate" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_requirement_that_is_not_met_is_named_and_fails_the_run(

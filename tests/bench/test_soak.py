@@ -351,7 +351,7 @@ def test_a_real_server_lets_go_of_what_callers_leave_behind(tmp_path: Path, caps
     manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
     manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
     arguments = ["soak", "--manifest", str(manifest), "--minutes", "0.2", "--streams", "1", "--model", "tiny.en", "--json", str(out)]
-    code = main(arguments)
+    code = main([*arguments, "--preset", "fast"])
     result = json.loads(out.read_text())
     assert code == (0 if result["passed"] else 1)
     assert (result["sessions_left"], result["wrong"], result["lost"]) == (0, {}, 0)
@@ -359,6 +359,8 @@ def test_a_real_server_lets_go_of_what_callers_leave_behind(tmp_path: Path, caps
     assert all(sample["resident_mb"] > 10 for sample in result["samples"])
     assert any(sample["sessions"] for sample in result["samples"])
     assert isinstance(read_result(out), SoakResult)
+    setup = result["setup"]
+    assert (setup["preset"], setup["vad_stop_ms"]) == ("fast", setup["stop_ms"]["longest"])
     assert ("passed" in capsys.readouterr().out) == result["passed"]
 
 

@@ -7,9 +7,9 @@ from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import Heard
 from bench.partials import Shown
 from bench.speech_end import SpeechEnd
-from bench.streams import EARLY_MS, FinalSeen, Part, Spoken, speak, speak_all
+from bench.streams import EARLY_MS, Ask, EagerSeen, FinalSeen, Part, Spoken, speak, speak_all
 from eval.manifest import Clip
-from tests.bench.fake_server import RATE_HZ, FakeServer, final, partial, utterance_ended
+from tests.bench.fake_server import RATE_HZ, FakeServer, eager, final, partial, settled, utterance_ended
 from tests.fake_clock import FakeClock
 
 
@@ -17,17 +17,18 @@ def part(name: str = "a", text: str = "hello", duration_s: float = 0.1, end_s: f
     return Part(Clip(name, Path("a.wav"), text), Audio(bytes(int(duration_s * RATE_HZ) * 2), RATE_HZ, 1), SpeechEnd(end_s, "words"))
 
 
+PARTIALS = Ask(interim_results=True)
 BEGUN_S = 1000.0
 """By the clock of `speak_by_clock`, at the call."""
 
 
-async def speak_by_clock(server: FakeServer, spoken: Part, clock: FakeClock, *, interim_results: bool = False) -> Spoken:
+async def speak_by_clock(server: FakeServer, spoken: Part, clock: FakeClock, ask: Ask = PARTIALS) -> Spoken:
     """Nothing takes time but what moves the clock."""
 
     async def sleep(seconds: float) -> None:
         clock.advance_ms(seconds * 1000)
 
-    return await speak(server, spoken, interim_results=interim_results, now=clock, sleep=sleep)
+    return await speak(server, spoken, ask, now=clock, sleep=sleep)
 
 
 async def test_time_to_final_runs_from_the_last_speech_sample_to_the_final_in_hand() -> None:
@@ -45,7 +46,7 @@ async def test_a_server_that_takes_the_audio_late_is_late_with_the_text(heard_s:
         [(0.04, partial("hel", 0.0, 0.04, received_at_s=BEGUN_S + 2.1)), (0.1, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 2.1))],
         works=lambda position_s: clock.advance_ms(2000) if position_s == heard_s else None,
     )
-    spoken = await speak_by_clock(server, part(end_s=0.1), clock, interim_results=True)
+    spoken = await speak_by_clock(server, part(end_s=0.1), clock)
     assert spoken.ttfs_ms == pytest.approx(2000)
     assert spoken.first_text_ms == pytest.approx(2080)
     assert spoken.shown[0].lag_ms == pytest.approx(2060)
@@ -56,20 +57,20 @@ async def test_a_server_that_takes_the_audio_late_is_late_with_the_text(heard_s:
 
 async def test_the_microphone_stays_open_until_the_utterance_after_the_speech_has_ended() -> None:
     server = FakeServer([(0.04, utterance_ended(0.04)), (0.2, utterance_ended(0.2))])
-    await speak(server, part(), interim_results=False)
+    await speak(server, part(), Ask())
     assert server.heard_s == [pytest.approx(0.2)]
 
 
 async def test_a_call_that_fails_is_told_with_what_came_before() -> None:
     server = FakeServer([(0.02, final("hel", 0.0, 0.02))], fails=True)
-    spoken = await speak(server, part(), interim_results=False)
+    spoken = await speak(server, part(), Ask())
     assert (spoken.text, spoken.error) == ("hel", "broken")
 
 
 async def test_a_call_that_is_refused_is_told_apart_from_one_that_fails() -> None:
-    spoken = await speak(FakeServer(refuses=1), part(), interim_results=False)
+    spoken = await speak(FakeServer(refuses=1), part(), Ask())
     assert (spoken.refused, spoken.error, spoken.lost, spoken.lags) == (True, "no room", True, ())
-    assert not (await speak(FakeServer(fails=True), part(), interim_results=False)).refused
+    assert not (await speak(FakeServer(fails=True), part(), Ask())).refused
 
 
 async def test_what_was_shown_is_kept_with_when_it_came_and_how_far_behind_it_was() -> None:
@@ -78,7 +79,7 @@ async def test_what_was_shown_is_kept_with_when_it_came_and_how_far_behind_it_wa
         (0.12, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 2.0)),
         (0.2, utterance_ended(0.2)),
     ]
-    spoken = await speak_by_clock(FakeServer(answers), replace(part(), speech_start_s=0.02), FakeClock(BEGUN_S), interim_results=True)
+    spoken = await speak_by_clock(FakeServer(answers), replace(part(), speech_start_s=0.02), FakeClock(BEGUN_S))
     assert [(text.text, text.is_final) for text in spoken.shown] == [("hel", False), ("hello", True)]
     # Speech begins with the second chunk, had at 40 ms; the partial reaches to the end of that chunk, the final three chunks further.
     assert [text.at_ms for text in spoken.shown] == pytest.approx([960, 1960])
@@ -86,11 +87,33 @@ async def test_what_was_shown_is_kept_with_when_it_came_and_how_far_behind_it_wa
     assert spoken.text == "hello"
 
 
+async def test_eager_texts_are_no_partials_and_are_kept_with_how_many_stood() -> None:
+    answers: list[tuple[float, Heard]] = [
+        (0.06, partial("hel", 0.0, 0.04, received_at_s=BEGUN_S + 1.0)),
+        (0.08, eager("hell", 0.0, 0.06, received_at_s=BEGUN_S + 1.2)),
+        (0.1, settled("eager_withdrawn", 0.1)),
+        (0.12, eager("hello", 0.0, 0.1, received_at_s=BEGUN_S + 1.5)),
+        (0.14, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 2.0)),
+        (0.14, settled("eager_stood", 0.1)),
+        (0.2, utterance_ended(0.2)),
+    ]
+    server = FakeServer(answers)
+    spoken = await speak_by_clock(server, part(), FakeClock(BEGUN_S), Ask(eager_results=True, preset="fast"))
+    assert [text.text for text in spoken.shown] == ["hel", "hello"]
+    assert [text.text for text in spoken.eager] == ["hell", "hello"]
+    assert [text.held_after_ms for text in spoken.eager] == pytest.approx([1100, 1400])
+    assert spoken.eager_stood == 1
+    assert spoken.eager_ms == pytest.approx(1400)
+    assert spoken.ttfs_ms == pytest.approx(1900)
+    (asked,) = server.asked
+    assert (asked.preset, asked.eager_results, asked.interim_results) == ("fast", True, False)
+
+
 async def test_every_clip_is_spoken_once_and_as_many_at_a_time_as_wanted() -> None:
     server = FakeServer([(0.12, utterance_ended(0.12))])
     told: list[int] = []
     parts = [part(name) for name in "abcde"]
-    results = await speak_all(server, parts, streams=2, interim_results=True, spoken=lambda: told.append(1), stagger_s=0.0)
+    results = await speak_all(server, parts, PARTIALS, streams=2, spoken=lambda: told.append(1), stagger_s=0.0)
     assert sorted(spoken.part.clip.id for spoken in results) == list("abcde")
     assert server.most_open == 2
     assert len(told) == 5
@@ -100,15 +123,15 @@ async def test_who_is_refused_takes_the_time_of_the_clip_before_the_next_one() -
     """Of two streams the first is refused; while it waits, the other speaks what is left."""
     server = FakeServer([(0.02, utterance_ended(0.2))], refuses=1)
     parts = [part("refused", duration_s=0.5), part("b"), part("c"), part("d")]
-    results = await speak_all(server, parts, streams=2, interim_results=False, spoken=lambda: None, stagger_s=0.001)
+    results = await speak_all(server, parts, Ask(), streams=2, spoken=lambda: None, stagger_s=0.001)
     assert [spoken.part.clip.id for spoken in results] == ["refused", "b", "c", "d"]
     assert [spoken.refused for spoken in results] == [True, False, False, False]
 
 
-def seen(text: str, start_s: float, held_after_ms: float) -> FinalSeen:
+def seen(text: str, start_s: float, held_after_ms: float, segment: int = 0) -> FinalSeen:
     ledger = final(text, 0, 0).ledger
     assert ledger is not None
-    return FinalSeen(text, start_s, start_s + 0.1, held_after_ms, ledger)
+    return FinalSeen(text, start_s, start_s + 0.1, held_after_ms, ledger, segment)
 
 
 def test_the_last_final_of_the_speech_counts_and_one_of_the_silence_after_it_does_not() -> None:
@@ -131,6 +154,28 @@ def test_where_the_end_of_speech_is_not_known_no_final_is_called_early() -> None
     """Nothing stood out of the noise, and the end of the clip was taken."""
     unknown = replace(part(end_s=1.0), end=SpeechEnd(1.0, "clip"))
     assert not Spoken(unknown, (seen("one", 0.0, -900.0),), ()).early
+
+
+@pytest.mark.parametrize(
+    ("eager", "held_after_ms"),
+    [
+        ((), 600.0),
+        ((EagerSeen(1, "two", 250.0),), 250.0),
+        ((EagerSeen(1, "two too", 250.0),), 600.0),
+        ((EagerSeen(0, "two", 250.0),), 600.0),
+    ],
+)
+def test_an_eager_text_counts_where_it_is_the_last_final_of_speech_word_for_word(
+    eager: tuple[EagerSeen, ...], held_after_ms: float
+) -> None:
+    finals = (seen("one", 0.0, -900.0, segment=0), seen("two", 0.9, 600.0, segment=1), seen("made up", 1.5, 2000.0, segment=2))
+    assert Spoken(part(end_s=1.0), finals, (), eager=eager).eager_ms == held_after_ms
+
+
+def test_where_there_is_no_time_to_final_text_there_is_none_to_an_eager_one() -> None:
+    eager = (EagerSeen(0, "one", -EARLY_MS - 10),)
+    assert Spoken(part(end_s=1.0), (seen("one", 0.0, -EARLY_MS - 1),), (), eager=eager).eager_ms is None
+    assert Spoken(part(), (), (), eager=eager).eager_ms is None
 
 
 @pytest.mark.parametrize("held_after_ms", [600.0, -600.0])

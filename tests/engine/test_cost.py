@@ -21,11 +21,11 @@ def test_a_prediction_is_the_sum_of_its_parts() -> None:
     assert COST.predict_ms(5000, 1000, 3, word_times=True) == pytest.approx(10 + 60 + 36 + 20 + 275 + 30)
 
 
-def test_text_is_expected_of_the_new_audio_only_and_tokens_that_are_given_cost_a_step_each() -> None:
-    # Of the 5 s one is new, 4 tokens, beside the 2 of any text and the 10 that are given.
-    predicted_ms = COST.predict_ms(5000, 1000, 5, word_times=False, new_audio_ms=1000, extra_tokens=10)
+def test_text_is_expected_of_the_new_audio_only_and_given_tokens_are_read_in_one_pass() -> None:
+    # Of the 5 s one is new, 4 tokens, beside the 2 of any text. The 10 that are given take a greedy step and 0.4 of one.
+    predicted_ms = COST.predict_ms(5000, 1000, 5, word_times=False, new_audio_ms=1000, given_tokens=10)
 
-    assert predicted_ms == pytest.approx(10 + 60 + 36 + 20 + (2 + 4 + 10) * 15)
+    assert predicted_ms == pytest.approx(10 + 60 + 36 + 20 + (2 + 4) * 15 + 1.4 * 10)
 
 
 @given(st.floats(0.5, 4), st.floats(0, 29_000), st.integers(1, 5), st.booleans())

@@ -31,6 +31,7 @@ def manifest(tmp_path: Path) -> Path:
         ("run --manifest m.jsonl --json o.json --server host:1", "--server goes with --via server, not with --via engine"),
         ("run --manifest m.jsonl --json o.json --realtime", "--realtime goes with --via server"),
         ("run --manifest m.jsonl --json o.json --budget-ms 900", "--budget-ms goes with --via server"),
+        ("run --manifest m.jsonl --json o.json --preset fast", "--preset goes with --via server"),
         ("run --manifest m.jsonl --json o.json --via server --definition none", "--definition goes with --via engine"),
         ("run --manifest m.jsonl --json o.json --via server --beam-size 1", "--beam-size goes with --via engine"),
         ("run --manifest m.jsonl --json o.json --via server --definition v1", "--definition goes with --via engine"),

@@ -79,7 +79,7 @@ def test_recordings_that_were_not_heard_add_no_minutes() -> None:
 
 
 def test_what_it_has_at_its_top_is_told_beforehand() -> None:
-    via = {"via": "server", "realtime": False, "budget_ms": 0, "jobs": 1}
+    via = {"via": "server", "realtime": False, "budget_ms": 0, "preset": "", "jobs": 1}
     assert tuple(report([], FakeRecogniser.system, excluded=(), via=via, data={})) == FIELDS
 
 

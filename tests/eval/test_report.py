@@ -76,7 +76,7 @@ def test_silence_that_failed_is_not_counted_as_silence_heard_rightly() -> None:
 
 
 def test_what_it_has_at_its_top_is_told_beforehand() -> None:
-    via = {"via": "server", "realtime": False, "budget_ms": 0, "jobs": 1}
+    via = {"via": "server", "realtime": False, "budget_ms": 0, "preset": "", "jobs": 1}
     assert tuple(report([], SYSTEM, via=via, data=DATA)) == FIELDS
 
 

@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_server.api.reading import server_info
+from asr_server.api.results import PresetView
 from asr_server.engine.engine import DecodeOptions, Decoding
 from asr_server.engine.weights import resolve
-from asr_server.errors import EngineFailed
+from asr_server.errors import EngineFailed, WrongCall
+from asr_server.pb import asr_pb2 as pb
 from audio_norm import Normalized
 from eval.__main__ import main
 from eval.audio import read_frames
 from eval.by_engine import WINDOW_S, EngineRecogniser, preparation
 from eval.by_faster_whisper import FasterWhisper
+from eval.by_server import preset_of
 from eval.commands.hearing import of_manifest, until_interrupted
 from eval.console import Interrupted
 from eval.journal import journal_path
@@ -130,6 +134,33 @@ def test_a_server_is_heard_from_beginning_to_end(manifest: Path, server_address:
     assert heard["given_lufs"] is None
     assert [one["id"] for one in result["skipped"]] == ["hallo"]
     assert "skipped hallo: the server's model does not speak 'de'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "told"), [([], "balanced"), (["--preset", "fast"], "fast")])
+def test_the_preset_is_told_by_its_name_also_where_the_server_chose_it(
+    asked: list[str], told: str, manifest: Path, server_address: str
+) -> None:
+    out = manifest.parent / "o.json"
+    arguments = ["run", "--manifest", str(manifest), "--via", "server", "--server", server_address, "--json", str(out), *asked]
+    assert main(arguments) == 0
+    assert json.loads(out.read_text())["preset"] == told
+
+
+def test_a_preset_that_the_server_does_not_have_is_a_wrong_call(
+    manifest: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = manifest.parent / "o.json"
+    arguments = ["run", "--manifest", str(manifest), "--via", "server", "--server", server_address, "--json", str(out), "--preset", "best"]
+    assert main(arguments) == 2
+    assert "--preset best: the server has balanced, fast, accurate" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_server_without_presets_has_the_one_wait_that_it_tells() -> None:
+    info = server_info(pb.GetServerInfoResponse(endpointing=pb.EndpointingConfig(vad_stop_ms=500)))
+    assert preset_of(info, "") == PresetView("", 500, 500, beam_size=0, context_ms=0)
+    with pytest.raises(WrongCall, match="--preset fast: the server has none"):
+        preset_of(info, "fast")
 
 
 def test_faster_whisper_is_the_baseline(manifest: Path, tmp_path: Path) -> None:

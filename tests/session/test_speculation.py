@@ -169,6 +169,24 @@ def test_an_eager_text_is_withdrawn_when_later_text_begins_otherwise() -> None:
     assert script.hear(silence(100))[-1] == "eager 0 stood"
 
 
+def test_an_eager_text_is_settled_by_the_next_one() -> None:
+    script = Script(**ADAPTIVE, eager_results=True)
+    script.hear(speech(1_000), silence(120))
+    script.answer(1, "I am", complete=True)
+    script.hear(speech(500), silence(120))
+    assert script.answer(2, "I am here", complete=True) == ["eager 0 stood", "eager 0: I am here"]
+    script.hear(speech(500), silence(120))
+    assert script.answer(3, "I am glad", complete=True) == ["eager 0 withdrawn", "eager 0: I am glad"]
+
+
+def test_the_beginning_of_a_word_did_not_stand() -> None:
+    script = Script(**ADAPTIVE, eager_results=True)
+    script.hear(speech(1_000), silence(120))
+    script.answer(1, "I can", complete=True)
+    script.hear(speech(500), silence(120))
+    assert script.answer(2, "I cannot go", complete=True)[0] == "eager 0 withdrawn"
+
+
 def test_open_text_is_not_told_early() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))

@@ -143,7 +143,7 @@ async def test_text_that_was_said_costs_its_tokens_and_leaves_fewer_to_expect() 
     async with Worker(FakeEngine(), WorkerOptions(margin_ms=1000)) as worker:
         decoded = await result(worker.submit(job(options=options, samples=FIVE_SECONDS)))
 
-    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, 1, word_times=True, new_audio_ms=2000, extra_tokens=13)
+    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, 1, word_times=True, new_audio_ms=2000, given_tokens=13)
 
 
 class Machine:

@@ -129,7 +129,7 @@ def reported(*heard: HeardUnder) -> dict[str, object]:
 
 
 def test_what_it_has_at_its_top_is_told_beforehand() -> None:
-    via = {"via": "server", "realtime": False, "budget_ms": 0, "jobs": 1}
+    via = {"via": "server", "realtime": False, "budget_ms": 0, "preset": "", "jobs": 1}
     assert tuple(report([RECORDED], FakeRecogniser.system, via=via, data={}, noise=None, seed=0)) == FIELDS
 
 
