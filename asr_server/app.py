@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import grpc
 import numpy as np
@@ -83,16 +83,16 @@ async def _serve(
     server, port = await _listen(settings, service, healths, interceptor)
     try:
         await _report_health(healths, serving=False)
-        loading = _on_thread(lambda: _load_engine(settings, definition))
+        loading = _on_thread(lambda: _load_engines(settings, definition))
         stopping = asyncio.create_task(stop.wait())
         stopping.add_done_callback(lambda _: loading.cancel())
         await asyncio.wait({loading})
         if loading.cancelled():
             logger.info("stopped while loading")
             return
-        engine = loading.result()
-        async with Worker(engine, _worker_options(settings, engine)) as worker:
-            service.open(_host(settings, definition, engine, worker))
+        engines = loading.result()
+        async with Worker(engines.main, _worker_options(settings, engines.main), smaller=engines.smaller) as worker:
+            service.open(_host(settings, definition, engines, worker))
             # What has been loaded stays: the garbage collector need not look at it again, which would hold up the loop for tens of ms.
             gc.collect()
             gc.freeze()
@@ -149,42 +149,50 @@ async def _report_health(healths: health.aio.HealthServicer, *, serving: bool) -
         await healths.set(name, status)
 
 
-def _on_thread(work: Callable[[], WhisperEngine]) -> asyncio.Future[WhisperEngine]:
+@dataclass(frozen=True, slots=True)
+class _Engines:
+    main: WhisperEngine
+    smaller: WhisperEngine | None
+
+
+def _on_thread(work: Callable[[], _Engines]) -> asyncio.Future[_Engines]:
     """On a thread that the process does not wait for when it is told to stop: a download or a lock may take long."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[WhisperEngine] = loop.create_future()
+    future: asyncio.Future[_Engines] = loop.create_future()
 
-    def settle(engine: WhisperEngine | None, error: BaseException | None) -> None:
+    def settle(engines: _Engines | None, error: BaseException | None) -> None:
         if future.cancelled():
             return
         if error is not None:
             future.set_exception(error)
-        elif engine is not None:
-            future.set_result(engine)
+        elif engines is not None:
+            future.set_result(engines)
 
     def run() -> None:
-        engine, failure = None, None
+        engines, failure = None, None
         try:
-            engine = work()
+            engines = work()
         except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, engine, failure)
+            loop.call_soon_threadsafe(settle, engines, failure)
 
     threading.Thread(target=run, name="load-engine", daemon=True).start()
     return future
 
 
-def _load_engine(settings: Settings, definition: DataDefinition) -> WhisperEngine:
+def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
     _warm_up(definition)
-    workers = settings.engine.workers or usable_cores()
     options = EngineOptions(
         device=settings.engine.device,
         compute_type=settings.engine.compute_type,
-        workers=workers,
+        workers=settings.engine.workers or usable_cores(),
         beam_size=max(settings.engine.beam_size, settings.limits.max_alternatives),
     )
-    return WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
+    main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
+    if not settings.engine.smaller_model:
+        return _Engines(main, None)
+    return _Engines(main, WhisperEngine.load(resolve(settings.engine.smaller_model, settings.cache_dir), options))
 
 
 def _warm_up(definition: DataDefinition) -> None:
@@ -207,7 +215,8 @@ def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:
     )
 
 
-def _host(settings: Settings, definition: DataDefinition, engine: WhisperEngine, worker: Worker) -> Host:
+def _host(settings: Settings, definition: DataDefinition, engines: _Engines, worker: Worker) -> Host:
+    engine = engines.main
     if settings.default_language not in (*engine.languages, "auto"):
         raise BadSettings(
             f"default_language is {settings.default_language!r}, {engine.release.model} speaks: {', '.join(engine.languages)}, or auto"
@@ -223,7 +232,8 @@ def _host(settings: Settings, definition: DataDefinition, engine: WhisperEngine,
     )
     system = system_version(code_version(), (definition.version, definition.digest), engine.release)
     load = WorkerLoad(engine.cost, worker.threads, engine.options.margin_ms, lambda: worker.busy_s)
-    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load)
+    smaller = engines.smaller.release if engines.smaller is not None else None
+    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load, smaller=smaller)
 
 
 def _presets(settings: Settings) -> tuple[Preset, ...]:

@@ -31,6 +31,8 @@ class EngineSettings:
     """Decodes at a time, one thread each; 0: as many as the cores this process has."""
     beam_size: Annotated[int, Field(ge=1, le=10)] = 5
     """Largest beam, whatever the preset."""
+    smaller_model: str = ""
+    """Takes over a final that would be late even with the narrowest search, e.g. tiny.en beside base; its text says so. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

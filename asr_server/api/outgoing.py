@@ -73,7 +73,13 @@ class Outbox:
         taken_s = self._host.now()
         ledger = self._settle(message, taken_s)
         wire_ledger = ledger_message(ledger, message.decoded)
-        await self._write(Response(results=[final_result(message.final, self._wanted, self._rate_hz, wire_ledger, self._host.system)]))
+        await self._write(
+            Response(
+                results=[
+                    final_result(message.final, self._wanted, self._rate_hz, wire_ledger, self._host.system_of(message.decoded.release))
+                ]
+            )
+        )
         self._record(message, ledger, taken_s)
 
     def keep_to_ourselves(self, ready: ReadyFinal) -> None:
@@ -104,7 +110,7 @@ class Outbox:
             _stages(ready, taken_s),
             start_s=ready.asked.answer_at_s,
             end_s=self._host.now(),
-            system=self._host.system,
+            system=self._host.system_of(ready.decoded.release),
         )
         self._call.segment(record)
 

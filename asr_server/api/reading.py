@@ -130,6 +130,7 @@ def server_info(info: pb.GetServerInfoResponse) -> ServerInfo:
         encodings=tuple(pb.RecognitionConfig.AudioEncoding.Name(encoding) for encoding in info.encodings),
         active_sessions=info.active_sessions,
         longest_loop_stall_ms=info.longest_loop_stall_ms,
+        prediction_error=info.prediction_error,
     )
 
 

@@ -164,6 +164,8 @@ class ServerInfo:
     active_sessions: int
     longest_loop_stall_ms: float
     """Longest time the server's event loop did not serve anybody, since it began to serve."""
+    prediction_error: float = 0.0
+    """How far its predictions of recognition times have been off lately: 1.15 is 15 %. 0: nothing was recognised yet."""
 
     def system(self, model: str = "") -> SystemView:
         """What a result of `model` ("" = the default) would be made by."""

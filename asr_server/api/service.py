@@ -120,12 +120,14 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             version=host.system.code,
             models=[
                 pb.ModelInfo(
-                    name=release.model,
-                    weights_sha256=release.weights_sha256,
+                    name=held.model,
+                    weights_sha256=held.weights_sha256,
                     languages=engine.languages,
-                    is_default=True,
-                    options=dict(release.options),
+                    is_default=held is release,
+                    options=dict(held.options),
                 )
+                for held in (release, host.smaller)
+                if held is not None
             ],
             data_definitions=[pb.DataDefinitionInfo(name=definition.version, digest=definition.digest, is_default=True)],
             limits=pb.Limits(
@@ -154,6 +156,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             encodings=ENCODINGS.keys(),
             active_sessions=self._admission.active,
             longest_loop_stall_ms=self._longest_stall_ms(),
+            prediction_error=host.worker.prediction.error if host.worker.prediction.count else 0.0,
             presets=[
                 pb.PresetInfo(
                     name=preset.name,

@@ -50,6 +50,8 @@ from audio_norm import AudioError, ChunkDecoder, Frames, Intake, Taken, open_dec
 
 MAX_OPEN_FINALS = 2
 MAX_OUTBOX = 16
+MAX_BEGUN = 3
+"""Decodes begun in case that may still become finals: one in the silence, one of what is sure in speech that goes on, one to spare."""
 PIECE_MS = 100
 """Audio conditioned in one go. Between two the event loop serves others, however large a chunk a client sends."""
 
@@ -78,8 +80,7 @@ class Stream:
         self._outbox = Outbox(host, wanted, call, write)
         self._asked: dict[int, Asked] = {}
         self._decoded: dict[int, Decoded] = {}
-        """Of finals, and of the last speculative job, which may become one."""
-        self._speculative_job = 0
+        """Of finals, and of the last speculative jobs, which may become some."""
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -269,10 +270,6 @@ class Stream:
             return
         if wanted.purpose is Purpose.FINAL:
             self._asked[wanted.job] = Asked(wanted.segment, wanted.endpoint_wait_samples, moment.arrived_s, moment.stages)
-        elif wanted.purpose is Purpose.SPECULATIVE:
-            if self._speculative_job not in self._asked:
-                self._decoded.pop(self._speculative_job, None)
-            self._speculative_job = wanted.job
         future.add_done_callback(lambda done: self._heard_back(wanted, done))
 
     def _promote(self, job: int, segment: int, wait_samples: int, moment: _Moment) -> None:
@@ -292,12 +289,18 @@ class Stream:
                 self._give_up(wanted, error)
             else:
                 decoded = done.result()
-                if wanted.job in self._asked or wanted.job == self._speculative_job:
-                    self._decoded[wanted.job] = decoded
+                if wanted.purpose is not Purpose.PARTIAL:
+                    self._keep(wanted.job, decoded)
                 now_s = self._host.now()
                 self._act(self._session.accept(wanted.job, decoded.decoding.hypothesis), _Moment(now_s))
         except Exception as failure:  # noqa: BLE001
             self._fail(failure)
+
+    def _keep(self, job: int, decoded: Decoded) -> None:
+        self._decoded[job] = decoded
+        begun = [number for number in self._decoded if number not in self._asked]
+        for old in begun[:-MAX_BEGUN]:
+            del self._decoded[old]
 
     def _displaced(self, wanted: DecodeWanted) -> None:
         """The worker had no room for it any more. What has become a final meanwhile is asked for again."""

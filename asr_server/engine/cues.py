@@ -16,13 +16,13 @@ class Cues:
 
     words: tuple[PlacedWord, ...]
     end_probability: float
-    """Of a full stop after the text, in the place of the punctuation it ends on."""
+    """Of the mark that ends a sentence: the text's own, or a full stop in the place of other punctuation."""
 
 
 def find_cues(decoder: Decoder, encoded: Encoded, reading: Reading, closed: Sequence[int], *, language: str, clock: SpanClock) -> Cues:
-    """`reading` has new words; `closed` are its tokens with a full stop in the place of the punctuation they end on (`Tokens.closed`).
+    """`reading` has new words; `closed` are its tokens as a sentence ends (`Tokens.closed`).
 
-    The words keep the text they have. Not aligned again if the guard has seen where they are and they end with a full stop.
+    The words keep the text they have. Not aligned again if the guard has seen where they are and they end as a sentence does.
     """
     if list(closed) == reading.tokens:
         placed = reading.placed or decoder.place(encoded, reading, language, clock)

@@ -26,6 +26,9 @@ _OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
 _EITHER_WAY = frozenset("\"'")
 
 
+_SENTENCE_ENDS = frozenset((".", "?", "!", "\u3002", "\uff1f", "\uff01"))
+
+
 @dataclass(frozen=True, slots=True)
 class TokenWord:
     """A word, punctuation attached, and its tokens `first_token` to `end_token` (not in)."""
@@ -96,8 +99,11 @@ class Tokens:
         return tuple(self._encode(text))
 
     def closed(self, tokens: Sequence[int], keep: int, language: str) -> list[int]:
-        """`tokens` with a full stop, one token, in the place of the punctuation they end on. The first `keep` stay what they are."""
+        """`tokens` as a sentence ends: with a full stop, one token, in the place of other punctuation they end on; a question or an
+        exclamation is one as it is. The first `keep` stay what they are."""
         end = len(tokens)
+        if end > keep and self._decode(tokens[-1:]).strip() in _SENTENCE_ENDS:
+            return list(tokens)
         for text, first, _ in reversed(self._characters(tokens)):
             if first < keep or not _ENDS_ON.fullmatch(text):
                 break

@@ -265,7 +265,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "models", "data_definitions", "limits", "budget", "endpointing", "encodings", "active_sessions", "longest_loop_stall_ms", "presets")
+    __slots__ = ("version", "models", "data_definitions", "limits", "budget", "endpointing", "encodings", "active_sessions", "longest_loop_stall_ms", "presets", "prediction_error")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     DATA_DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +276,7 @@ class GetServerInfoResponse(_message.Message):
     ACTIVE_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     LONGEST_LOOP_STALL_MS_FIELD_NUMBER: _ClassVar[int]
     PRESETS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_ERROR_FIELD_NUMBER: _ClassVar[int]
     version: str
     models: _containers.RepeatedCompositeFieldContainer[ModelInfo]
     data_definitions: _containers.RepeatedCompositeFieldContainer[DataDefinitionInfo]
@@ -286,7 +287,8 @@ class GetServerInfoResponse(_message.Message):
     active_sessions: int
     longest_loop_stall_ms: float
     presets: _containers.RepeatedCompositeFieldContainer[PresetInfo]
-    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ..., presets: _Optional[_Iterable[_Union[PresetInfo, _Mapping]]] = ...) -> None: ...
+    prediction_error: float
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ..., presets: _Optional[_Iterable[_Union[PresetInfo, _Mapping]]] = ..., prediction_error: _Optional[float] = ...) -> None: ...
 
 class PresetInfo(_message.Message):
     __slots__ = ("name", "shortest_stop_ms", "longest_stop_ms", "beam_size", "context_ms")

@@ -24,7 +24,8 @@ class SessionOptions:
     max_segment_ms: int = 15_000
     """Longest segment. The engine takes up to 30 s less its margin; the decode of a long one does not fit the budget."""
     soft_segment_ms: int = 0
-    """A segment this long is closed at the next short pause (`complete_stop_ms`), whatever its text; 0: no."""
+    """A segment this long is closed at the next short pause (`complete_stop_ms`), whatever its text, and while none comes, what is sure
+    of it is told. 0: no."""
     interim_results: bool = False
     partial_interval_ms: int = 300
     """New audio between two partials."""

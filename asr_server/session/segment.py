@@ -23,6 +23,15 @@ class Speculation:
     given_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Committing:
+    """A decode of speech that does not pause: of what it hears all but the end is told for good, and need not be heard again."""
+
+    job: int
+    end_sample: int
+    """Of the audio it was begun with."""
+
+
 class OpenSegment:
     """Speech since the last segment was closed. Positions are samples of the stream."""
 
@@ -37,6 +46,9 @@ class OpenSegment:
         """What its decodes go on from, once one was wanted."""
         self.speculation: Speculation | None = None
         """Of the present silence."""
+        self.committing: Committing | None = None
+        """Of speech that has gone on for long."""
+        self.commit_due_sample = start_sample
         self.eager_text = ""
         """Told last before it is closed; empty: nothing."""
         self._spans = [Span(start_sample, start_sample)]
@@ -65,6 +77,17 @@ class OpenSegment:
 
     def speech_after(self, cut_sample: int) -> tuple[Span, ...]:
         return tuple(Span(max(s.start_sample, cut_sample), s.end_sample) for s in self._spans if s.end_sample > cut_sample)
+
+    def rest_after(self, cut_sample: int, window_start_sample: int, index: int) -> "OpenSegment | None":
+        """What is left of it behind the cut, as a segment of its own. None: nothing."""
+        spans = self.speech_after(cut_sample)
+        if not spans:
+            return None
+        rest = OpenSegment(index, spans[0].start_sample, window_start_sample)
+        for span in spans:
+            rest.speech_again(span.start_sample)
+            rest.speech_until(span.end_sample)
+        return rest
 
     def best_cut(self, earliest_sample: int, samples: Samples, samples_start: int) -> int:
         """Where to close speech that does not pause: in the middle of the longest pause after `earliest_sample`, else at the quietest

@@ -34,17 +34,21 @@ from asr_server.events import (
     UtteranceEnded,
 )
 from asr_server.session.buffer import SampleBuffer
+from asr_server.session.commit import committable_words, cut_between, first_words
 from asr_server.session.context import SpokenContext
 from asr_server.session.endpoint import EAGER_COMPLETENESS, EndpointRule, completeness
 from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
-from asr_server.session.segment import OpenSegment, Speculation
+from asr_server.session.segment import Committing, OpenSegment, Speculation
 from asr_server.transcript import Alternative, Hypothesis
 from audio_norm import Conditioned, DataDefinition, Positions, Samples, Span, SpeechWindow, Taken
 
 _ONSET_SAMPLES = 1_600
 """100 ms: speech not yet confirmed when the client finalizes began at most this long before its last frame."""
+
+COMMIT_INTERVAL_MS = 1_000
+"""Between two attempts to tell a part of speech that does not pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,11 @@ class Session:
         if self._partial is not None and self._partial.job == job:
             done, self._partial = self._partial, None
             return list(self._show_partial(done, hypothesis))
-        speculation = self._segment.speculation if self._segment is not None else None
-        if speculation is not None and speculation.job == job:
-            return list(self._know_more(speculation, hypothesis))
+        segment = self._segment
+        if segment is not None and segment.committing is not None and segment.committing.job == job:
+            return list(self._commit(segment, hypothesis))
+        if segment is not None and segment.speculation is not None and segment.speculation.job == job:
+            return list(self._know_more(segment.speculation, hypothesis))
         if self._order.answer(job, hypothesis):
             return list(self._leave())
         return []
@@ -141,9 +147,11 @@ class Session:
         """A partial or speculative decode was not done (overload, failure): the next one may be asked for. Finals cannot be given up."""
         if self._partial is not None and self._partial.job == job:
             self._partial = None
-        speculation = self._segment.speculation if self._segment is not None else None
-        if speculation is not None and speculation.job == job:
-            speculation.given_up = True
+        segment = self._segment
+        if segment is not None and segment.committing is not None and segment.committing.job == job:
+            segment.committing = None
+        if segment is not None and segment.speculation is not None and segment.speculation.job == job:
+            segment.speculation.given_up = True
 
     def finalize(self) -> list[Event]:
         """Close what is open now; `Finalized` follows when it has been said."""
@@ -201,6 +209,8 @@ class Session:
                 yield from self._split(segment)
             elif self._speculate_after and heard_sample - segment.speech_end_sample >= self._speculate_after:
                 yield from self._speculate(segment)
+            elif is_speech and self._soft_segment and heard_sample - segment.window_start_sample >= self._soft_segment:
+                yield from self._want_commit(segment)
         elif self._in_utterance and heard_sample - self._speech_end_sample >= self._end_of_utterance:
             self._in_utterance = False
             self._order.add(UtteranceEnded(heard_sample))
@@ -209,6 +219,48 @@ class Session:
             self._waits_for_speech = False
             self._timed_out = True
             yield StartTimedOut(heard_sample)
+
+    # -------------------------------------------------------------------------------------------- in speech that goes on
+
+    def _want_commit(self, segment: OpenSegment) -> Iterator[Event]:
+        """Find out which of its words can be told for good. A long window would make its final late."""
+        end = self._heard_sample
+        if segment.committing is not None or self._order or end < segment.commit_due_sample:
+            return
+        segment.commit_due_sample = end + COMMIT_INTERVAL_MS * self._samples_per_ms
+        segment.committing = Committing(self._next_job(), end)
+        due = COMMIT_INTERVAL_MS * self._samples_per_ms
+        yield self._wanted(segment.committing.job, segment, Purpose.SPECULATIVE, end, 0, due_samples=due, cues=True)
+
+    def _commit(self, segment: OpenSegment, hypothesis: Hypothesis) -> Iterator[Event]:
+        """Tell the words that are sure to stand, and go on with the rest."""
+        committing, segment.committing = segment.committing, None
+        assert committing is not None
+        count = (
+            0
+            if self._order or segment.speculation is not None
+            else committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
+        )
+        if not count:
+            return
+        cut = cut_between(hypothesis.words[count - 1], hypothesis.words[count])
+        spoken = segment.speech_before(cut)
+        rest = segment.rest_after(cut, cut, self._segments)
+        if not spoken or rest is None:
+            return
+        yield from self._drop_partial(segment)
+        self._segment = rest
+        self._segments += 1
+        rest.partial_due_sample = self._heard_sample
+        self._await(committing.job, segment, spoken, cut)
+        yield DecodePromoted(committing.job, 0, segment.index)
+        self._order.answer(committing.job, first_words(hypothesis, count))
+        yield from self._leave()
+
+    def _drop_commit(self, segment: OpenSegment) -> Iterator[Event]:
+        if segment.committing is not None:
+            yield DecodeUnwanted(segment.committing.job)
+            segment.committing = None
 
     # ------------------------------------------------------------------------------------------------------ in the silence
 
@@ -282,6 +334,7 @@ class Session:
         assert segment is not None
         end = min(position_sample, segment.speech_end_sample + self._keep_after)
         yield SpeechEnded(segment.speech_end_sample)
+        yield from self._drop_commit(segment)
         speculation = segment.speculation
         if speculation is None or speculation.given_up:
             yield from self._want_final(segment, segment.speech, end, position_sample, cues=self._cues if cues is None else cues)
@@ -298,19 +351,15 @@ class Session:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
         start, position = segment.window_start_sample, self._heard_sample
         cut = segment.best_cut(start + self._max_segment // 2, self._buffer.cut(start, position), start)
-        spoken, rest = segment.speech_before(cut), segment.speech_after(cut)
+        spoken = segment.speech_before(cut)
         yield from self._resume(segment)
+        yield from self._drop_commit(segment)
         # Nobody waited in silence: the speaker has not stopped.
         yield from self._want_final(segment, spoken, cut, position_sample=spoken[-1].end_sample, cues=self._cues)
-        self._segment = None
-        if rest:
-            self._segment = OpenSegment(self._segments, rest[0].start_sample, cut)
+        self._segment = segment.rest_after(cut, cut, self._segments)
+        if self._segment is not None:
             self._segment.partial_due_sample = position
             self._segments += 1
-            self._segment.speech_until(rest[0].end_sample)
-            for span in rest[1:]:
-                self._segment.speech_again(span.start_sample)
-                self._segment.speech_until(span.end_sample)
 
     def _end_utterance(self) -> Iterator[Event]:
         """Everything heard so far is said now, also speech too young to be sure of."""

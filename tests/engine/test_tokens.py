@@ -129,12 +129,12 @@ def test_told_words_have_the_tokens_of_their_text(many: Tokens, encode: Encode, 
         (" it is...", "en", " it is."),
         (" it is -", "en", " it is."),
         (' he said "go."', "en", ' he said "go.'),
+        ("\u56f3\u66f8\uff0c", "zh", "\u56f3\u66f8\u3002"),
         ("\u56f3\u66f8\uff1f", "zh", "\u56f3\u66f8\u3002"),
+        (" is it so?", "en", " is it so?"),
     ],
 )
-def test_a_text_is_closed_with_a_full_stop_in_place_of_its_punctuation(
-    many: Tokens, encode: Encode, text: str, language: str, closed: str
-) -> None:
+def test_a_text_is_closed_as_a_sentence_ends(many: Tokens, encode: Encode, text: str, language: str, closed: str) -> None:
     assert many.closed(encode(text), 1, language) == encode(closed)
 
 

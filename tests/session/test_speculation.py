@@ -119,7 +119,7 @@ def test_noise_without_words_is_closed_after_the_shortest_wait() -> None:
 
 def test_a_long_segment_is_closed_at_the_next_short_pause() -> None:
     script = Script(**ADAPTIVE, soft_segment_ms=3_000)
-    assert "promote 1 after 200 ms" in script.hear(speech(3_200), silence(220))
+    assert "promote 2 after 200 ms" in script.hear(speech(3_200), silence(220))
 
 
 def test_a_segment_is_heard_with_the_words_before_it() -> None:

@@ -1,0 +1,38 @@
+"""Where to cut speech that does not pause: behind words that are sure to stand. Pure."""
+
+from dataclasses import replace
+
+from asr_server.session.stability import StablePrefix, units
+from asr_server.transcript import Alternative, Hypothesis, Word
+
+UNSURE_END_MS = 1_200
+"""Words that end later than this before the end of the audio may still be heard otherwise."""
+MIN_WORDS = 3
+_CLOSING = tuple(".?!,;:")
+
+
+def committable_words(hypothesis: Hypothesis, end_sample: int, prefix: StablePrefix, rate_hz: int) -> int:
+    """How many of the words heard in audio up to `end_sample` may be told for good; 0: too few.
+
+    Words already shown as stable go with them. The cut is where the text has punctuation, if it has any in the later half.
+    """
+    words, latest = hypothesis.words, end_sample - UNSURE_END_MS * rate_hz // 1000
+    if "".join(word.text for word in words) != "".join(unit.strip() for unit in units(hypothesis.text, hypothesis.language)):
+        return 0  # words that are not those of the text cannot be told apart from it
+    sure = sum(word.end_sample <= latest for word in words)
+    shown = len(units(prefix.text, hypothesis.language))
+    if max(sure, shown) < MIN_WORDS or max(sure, shown) >= len(words):
+        return 0
+    at_marks = [count for count in range(max(shown, sure // 2, MIN_WORDS), sure + 1) if words[count - 1].text.endswith(_CLOSING)]
+    return at_marks[-1] if at_marks else max(sure, shown)
+
+
+def first_words(hypothesis: Hypothesis, count: int) -> Hypothesis:
+    """The hypothesis of only its first words."""
+    text = "".join(units(hypothesis.text, hypothesis.language)[:count]).strip()
+    return replace(hypothesis, alternatives=(Alternative(text, hypothesis.confidence),), words=hypothesis.words[:count])
+
+
+def cut_between(before: Word, after: Word) -> int:
+    """The middle of the gap between two words."""
+    return (before.end_sample + max(after.start_sample, before.end_sample)) // 2

@@ -1,0 +1,108 @@
+"""Long speech without pauses: what is sure of it is told, and its window stays short."""
+
+from asr_server.session.commit import committable_words, cut_between, first_words
+from asr_server.session.stability import StablePrefix
+from asr_server.transcript import Alternative, Hypothesis, Word
+from tests.session.script import MS, RATE_HZ, Script, silence, speech
+
+OPTIONS = {"vad_stop_ms": 600, "complete_stop_ms": 200, "speculate_after_ms": 100, "soft_segment_ms": 3_000, "context_ms": 4_000}
+
+
+def words(text: str, every_ms: int = 400) -> tuple[Word, ...]:
+    """One after the other from the start, each with a pause of 100 ms after it."""
+    return tuple(Word(word, number * every_ms * MS, ((number + 1) * every_ms - 100) * MS, 1.0) for number, word in enumerate(text.split()))
+
+
+def spoken(text: str) -> Hypothesis:
+    return Hypothesis((Alternative(text, 0.9),), words(text))
+
+
+def committable(text: str, end_ms: int, prefix: StablePrefix | None = None) -> int:
+    return committable_words(spoken(text), end_ms * MS, prefix or StablePrefix(), RATE_HZ)
+
+
+def test_words_at_the_end_may_still_be_heard_otherwise() -> None:
+    # Of seven words in 2.8 s those that end before 1.6 s.
+    assert committable("one two three four five six seven", 2_800) == 4
+
+
+def test_the_cut_is_behind_punctuation_where_there_is_some() -> None:
+    assert committable("one two three, four five six seven", 2_800) == 3
+
+
+def test_punctuation_at_the_beginning_makes_no_cut() -> None:
+    assert committable("Yes, two three four five six seven eight nine ten", 4_000) == 7
+
+
+def test_few_words_are_not_worth_it() -> None:
+    assert committable("one two three four", 2_000) == 0
+
+
+def test_words_shown_as_stable_go_with_those_told() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.show("one two three four five six seven", "en")
+    assert prefix.text == "one two three four five"
+    assert committable("one two three, four five six seven", 2_800, prefix) == 5
+
+
+def test_words_that_are_not_those_of_the_text_are_not_told() -> None:
+    assert (
+        committable_words(
+            Hypothesis((Alternative("another text it is", 0.9),), words("one two three four five six seven")),
+            2_800 * MS,
+            StablePrefix(),
+            RATE_HZ,
+        )
+        == 0
+    )
+
+
+def test_what_is_told_is_the_beginning_of_text_and_words() -> None:
+    told = first_words(spoken("one two, three four"), 2)
+    assert (told.text, [word.text for word in told.words]) == ("one two,", ["one", "two,"])
+    assert cut_between(*words("one two")) == 350 * MS
+
+
+def test_long_speech_is_told_in_parts_and_goes_on_with_the_rest() -> None:
+    script = Script(**OPTIONS)
+    text = "one two three four five six seven"
+    assert script.hear(speech(3_000)) == ["speech from 0", "want speculative 1 of segment 0: 0..3000"]
+    assert script.answer(1, text, words=words(text)) == ["promote 1 after 0 ms", "final 0 0..1550: one two three four"]
+    script.hear(speech(500), silence(120))
+    wanted = script.windows()[-1]
+    assert wanted.segment == 1
+    assert wanted.said is not None
+    # "one" begins with the stream: there is no audio before it that a cut could err by.
+    assert wanted.said.words == ("two", "three", "four")
+    assert wanted.said.until_sample == 1_550 * MS
+    assert script.answer(2, "five six seven eight.", complete=True) == []
+    assert script.hear(silence(100))[-1] == "final 1 1550..3500: five six seven eight."
+
+
+def test_nothing_is_told_while_the_speaker_may_have_finished() -> None:
+    script = Script(**OPTIONS)
+    text = "one two three four five six seven"
+    script.hear(speech(3_000), silence(120))
+    assert script.answer(1, text, words=words(text)) == []
+
+
+def test_when_nothing_is_sure_it_is_tried_again() -> None:
+    script = Script(**OPTIONS)
+    script.hear(speech(3_000))
+    assert script.answer(1, "one two") == []
+    assert script.hear(speech(980)) == []
+    assert script.hear(speech(20)) == ["want speculative 2 of segment 0: 0..4000"]
+
+
+def test_a_part_that_was_not_recognised_is_tried_again() -> None:
+    script = Script(**OPTIONS)
+    script.hear(speech(3_000))
+    script.session.give_up(1)
+    assert script.hear(speech(1_000)) == ["want speculative 2 of segment 0: 0..4000"]
+
+
+def test_closing_forgets_the_part_that_was_not_told() -> None:
+    script = Script(**OPTIONS)
+    script.hear(speech(3_000))
+    assert "forget 1" in script.close()
