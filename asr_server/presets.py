@@ -25,26 +25,32 @@ class Preset:
 
 
 _SPECULATE_AFTER_MS = 32
-_CONTEXT_MS = 4_000
+"""The first frame of the detector without speech."""
+_SOFT_SEGMENT_MS = 6_000
+"""A longer window is not recognised in the time that the shortest wait leaves."""
 
 PRESETS: Mapping[PresetName, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("fast", SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=_CONTEXT_MS), beam_size=2),
+        Preset(
+            "fast",
+            SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=4_000, soft_segment_ms=_SOFT_SEGMENT_MS),
+            beam_size=2,
+        ),
         Preset(
             "balanced",
             SessionOptions(
-                vad_stop_ms=480,
+                vad_stop_ms=600,
                 complete_stop_ms=200,
                 speculate_after_ms=_SPECULATE_AFTER_MS,
-                context_ms=_CONTEXT_MS,
-                soft_segment_ms=10_000,
+                context_ms=3_000,
+                soft_segment_ms=_SOFT_SEGMENT_MS,
             ),
             beam_size=2,
         ),
         Preset(
             "accurate",
-            SessionOptions(vad_stop_ms=900, complete_stop_ms=600, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=2 * _CONTEXT_MS),
+            SessionOptions(vad_stop_ms=900, complete_stop_ms=600, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=8_000),
             beam_size=5,
         ),
     )

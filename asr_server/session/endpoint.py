@@ -43,8 +43,8 @@ class EndpointRule:
     """For text that is complete. Equal to `longest_ms`: always the same wait."""
     longest_ms: int
     """For text that is open, or not known yet."""
-    surely_open: float = 0.2
-    surely_complete: float = 0.45
+    surely_open: float = 0.3
+    surely_complete: float = 0.55
 
     def __post_init__(self) -> None:
         if not 0 < self.shortest_ms <= self.longest_ms:

@@ -11,7 +11,6 @@ Order: finals leave in the order of their segments, whatever order the hypothese
 the finals before them. Partials of a segment leave only when every earlier final has left. Speech starts and ends are said at once.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -33,16 +32,15 @@ from asr_server.events import (
     StartTimedOut,
     UtteranceEnded,
 )
-from asr_server.session.buffer import SampleBuffer
+from asr_server.session.audio import HeardAudio
 from asr_server.session.commit import committable_words, cut_between, first_words
-from asr_server.session.context import SpokenContext
 from asr_server.session.endpoint import EAGER_COMPLETENESS, EndpointRule, completeness
 from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
 from asr_server.session.segment import Committing, OpenSegment, Speculation
 from asr_server.transcript import Alternative, Hypothesis
-from audio_norm import Conditioned, DataDefinition, Positions, Samples, Span, SpeechWindow, Taken
+from audio_norm import Conditioned, DataDefinition, Samples, Span, Taken
 
 _ONSET_SAMPLES = 1_600
 """100 ms: speech not yet confirmed when the client finalizes began at most this long before its last frame."""
@@ -77,11 +75,9 @@ class Session:
         self._max_segment = options.max_segment_ms * rate_hz // 1000
         self._partial_interval = options.partial_interval_ms * rate_hz // 1000
         self._first_partial = options.first_partial_ms * rate_hz // 1000
-        self._buffer = SampleBuffer()
+        self._audio = HeardAudio(options.context_ms, rate_hz)
         self._frame_rest = np.empty(0, np.float32)
         self._quiet = QuietClock()
-        self._context = SpokenContext(options.context_ms, rate_hz)
-        self._clipped: deque[Positions] = deque()
         self._segment: OpenSegment | None = None
         self._segments = 0
         self._taken_sample = 0  # audio before this belongs to closed segments
@@ -97,12 +93,12 @@ class Session:
     @property
     def position_sample(self) -> int:
         """Audio received so far."""
-        return self._buffer.end_sample
+        return self._audio.end_sample
 
     @property
     def _heard_sample(self) -> int:
         """End of the last VAD frame; the last one of a stream is filled up and may end after the audio."""
-        return min(self._gate.position_sample, self._buffer.end_sample)
+        return min(self._gate.position_sample, self._audio.end_sample)
 
     @property
     def finished(self) -> bool:
@@ -125,8 +121,7 @@ class Session:
         assert not self._closed, "audio after close"
         if self._timed_out:
             return []
-        if len(taken.clipped):
-            self._clipped.append(taken.clipped)
+        self._audio.note_clipped(taken.clipped)
         return list(self._hear(self._conditioner.feed(taken.samples)))
 
     def accept(self, job: int, hypothesis: Hypothesis) -> list[Event]:
@@ -171,7 +166,7 @@ class Session:
     # ------------------------------------------------------------------------------------------------------------ hearing
 
     def _hear(self, heard: Conditioned) -> Iterator[Event]:
-        self._buffer.append(heard.samples)
+        self._audio.append(heard.samples)
         frame_samples = self._conditioner.frame_samples
         frames = np.concatenate([self._frame_rest, heard.samples])
         for number, probability in enumerate(heard.speech):
@@ -183,10 +178,8 @@ class Session:
         held_from = self._segment.window_start_sample if self._segment else self._gate.position_sample - self._keep_before - _ONSET_SAMPLES
         # Confirming speech takes the gate a while; audio back to its possible start is still needed then.
         held_from = min(held_from, self._gate.start_sample - self._keep_before) if self._gate.active else held_from
-        self._buffer.forget(self._context.held_from_sample(held_from))
-        self._gate.forget(self._buffer.start_sample)
-        while self._clipped and self._clipped[0][-1] < self._buffer.start_sample:
-            self._clipped.popleft()
+        self._audio.forget(held_from)
+        self._gate.forget(self._audio.start_sample)
 
     def _hear_frame(self, probability: float, frame: Samples) -> Iterator[Event]:
         gate = self._gate
@@ -321,7 +314,7 @@ class Session:
     # ------------------------------------------------------------------------------------------------ opening and closing
 
     def _open(self, start_sample: int) -> Iterator[Event]:
-        window_start = max(start_sample - self._keep_before, self._taken_sample, self._buffer.start_sample)
+        window_start = max(start_sample - self._keep_before, self._taken_sample, self._audio.start_sample)
         self._segment = OpenSegment(self._segments, start_sample, window_start)
         self._segment.partial_due_sample = start_sample + self._first_partial
         self._segments += 1
@@ -350,7 +343,7 @@ class Session:
     def _split(self, segment: OpenSegment) -> Iterator[Event]:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
         start, position = segment.window_start_sample, self._heard_sample
-        cut = segment.best_cut(start + self._max_segment // 2, self._buffer.cut(start, position), start)
+        cut = segment.best_cut(start + self._max_segment // 2, self._audio.cut(start, position), start)
         spoken = segment.speech_before(cut)
         yield from self._resume(segment)
         yield from self._drop_commit(segment)
@@ -364,9 +357,9 @@ class Session:
     def _end_utterance(self) -> Iterator[Event]:
         """Everything heard so far is said now, also speech too young to be sure of."""
         gate = self._gate
-        end = self._buffer.end_sample
+        end = self._audio.end_sample
         if self._segment is None and gate.pending and gate.last_speech_sample > self._taken_sample:
-            yield from self._open(max(gate.last_speech_sample - _ONSET_SAMPLES, self._taken_sample, self._buffer.start_sample))
+            yield from self._open(max(gate.last_speech_sample - _ONSET_SAMPLES, self._taken_sample, self._audio.start_sample))
         if self._segment is not None:
             in_silence = self._segment.speculation is not None
             if (gate.pending or gate.active) and not in_silence:
@@ -401,7 +394,7 @@ class Session:
     def _await(self, job: int, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int) -> None:
         self._taken_sample = end_sample
         self._speech_end_sample = speech[-1].end_sample
-        self._context.close(self._speech_end_sample)
+        self._audio.closed(self._speech_end_sample)
         self._order.add(Awaited(job, segment.index, speech[0].start_sample, self._speech_end_sample, segment.prefix, segment.eager_text))
 
     def _drop_partial(self, segment: OpenSegment) -> Iterator[Event]:
@@ -433,28 +426,8 @@ class Session:
         cues: bool = False,
     ) -> DecodeWanted:
         """A decode of the segment's audio up to `end_sample`, gone on from what was said before it when that is known."""
-        if segment.context is None and not self._order:
-            segment.context = self._context.before(segment.start_sample, segment.window_start_sample, self._buffer.start_sample)
-        context, speech = segment.context, speech or segment.speech
-        start, said = segment.window_start_sample, None
-        if context is not None:
-            start, said, speech = context.start_sample, context.said, (context.speech, *speech)
-        return DecodeWanted(
-            job,
-            segment.index,
-            purpose,
-            self._window(start, end_sample, speech),
-            endpoint_wait_samples,
-            said=said,
-            cues=cues,
-            due_samples=due_samples,
-        )
-
-    def _window(self, start_sample: int, end_sample: int, speech: tuple[Span, ...]) -> SpeechWindow:
-        samples = self._buffer.cut(start_sample, end_sample)
-        clipped = sum(int(np.diff(np.searchsorted(positions, (start_sample, end_sample)))[0]) for positions in self._clipped)
-        inside = tuple(Span(max(s.start_sample, start_sample), min(s.end_sample, end_sample)) for s in speech)
-        return SpeechWindow(samples, start_sample, inside, clipped / len(samples) if len(samples) else 0.0)
+        window, said = self._audio.window(segment, end_sample, speech or segment.speech, all_told=not self._order)
+        return DecodeWanted(job, segment.index, purpose, window, endpoint_wait_samples, said=said, cues=cues, due_samples=due_samples)
 
     def _next_job(self) -> int:
         self._jobs += 1
@@ -475,7 +448,7 @@ class Session:
                 yield answer
                 continue
             final = _final(answer)
-            self._context.add(final.hypothesis.words)
+            self._audio.told(final.hypothesis.words)
             yield final
             yield from self._settle(answer.segment, answer.eager_text, final.hypothesis.text, answer.end_sample)
 

@@ -1,0 +1,72 @@
+"""The audio of a stream that may still be needed, and the windows that are cut from it for the recogniser."""
+
+from collections import deque
+
+import numpy as np
+
+from asr_server.events import Said
+from asr_server.session.buffer import SampleBuffer
+from asr_server.session.context import SpokenContext
+from asr_server.session.segment import OpenSegment
+from asr_server.transcript import Word
+from audio_norm import Positions, Samples, Span, SpeechWindow
+
+
+class HeardAudio:
+    """One a stream. Positions are samples of the stream."""
+
+    def __init__(self, context_ms: int, rate_hz: int) -> None:
+        self._buffer = SampleBuffer()
+        self._clipped: deque[Positions] = deque()
+        self._context = SpokenContext(context_ms, rate_hz)
+
+    @property
+    def start_sample(self) -> int:
+        """The oldest that is still held."""
+        return self._buffer.start_sample
+
+    @property
+    def end_sample(self) -> int:
+        return self._buffer.end_sample
+
+    def append(self, samples: Samples) -> None:
+        self._buffer.append(samples)
+
+    def note_clipped(self, positions: Positions) -> None:
+        """Samples that arrived at full scale."""
+        if len(positions):
+            self._clipped.append(positions)
+
+    def closed(self, end_sample: int) -> None:
+        """A segment whose speech ends there has been closed."""
+        self._context.close(end_sample)
+
+    def told(self, words: tuple[Word, ...]) -> None:
+        """What was said in the segment closed first of those not told yet."""
+        self._context.add(words)
+
+    def forget(self, before_sample: int) -> None:
+        """Of what lies before, only what the next segment may be heard with is kept."""
+        self._buffer.forget(self._context.held_from_sample(before_sample))
+        while self._clipped and self._clipped[0][-1] < self._buffer.start_sample:
+            self._clipped.popleft()
+
+    def cut(self, start_sample: int, end_sample: int) -> Samples:
+        return self._buffer.cut(start_sample, end_sample)
+
+    def window(
+        self, segment: OpenSegment, end_sample: int, speech: tuple[Span, ...], *, all_told: bool
+    ) -> tuple[SpeechWindow, Said | None]:
+        """The segment's audio up to `end_sample`, gone on from what was said before it where that is known: when `all_told`."""
+        if segment.context is None and all_told:
+            segment.context = self._context.before(segment.start_sample, segment.window_start_sample, self._buffer.start_sample)
+        context = segment.context
+        if context is None:
+            return self._window(segment.window_start_sample, end_sample, speech), None
+        return self._window(context.start_sample, end_sample, (context.speech, *speech)), context.said
+
+    def _window(self, start_sample: int, end_sample: int, speech: tuple[Span, ...]) -> SpeechWindow:
+        samples = self._buffer.cut(start_sample, end_sample)
+        clipped = sum(int(np.diff(np.searchsorted(positions, (start_sample, end_sample)))[0]) for positions in self._clipped)
+        inside = tuple(Span(max(s.start_sample, start_sample), min(s.end_sample, end_sample)) for s in speech)
+        return SpeechWindow(samples, start_sample, inside, clipped / len(samples) if len(samples) else 0.0)
