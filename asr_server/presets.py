@@ -20,8 +20,8 @@ class Preset:
 
     @property
     def without_waiting(self) -> "Preset":
-        """For audio that is all there: nothing is gained by beginning early or by closing early."""
-        return replace(self, session=replace(self.session, speculate_after_ms=0, complete_stop_ms=0))
+        """For audio that is all there: nothing is gained by beginning early, by closing early or by telling a part."""
+        return replace(self, session=replace(self.session, speculate_after_ms=0, complete_stop_ms=0, soft_segment_ms=0))
 
 
 _SPECULATE_AFTER_MS = 32
@@ -34,7 +34,7 @@ PRESETS: Mapping[PresetName, Preset] = {
     for preset in (
         Preset(
             "fast",
-            SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=4_000, soft_segment_ms=_SOFT_SEGMENT_MS),
+            SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=3_000, soft_segment_ms=_SOFT_SEGMENT_MS),
             beam_size=2,
         ),
         Preset(

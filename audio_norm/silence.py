@@ -69,6 +69,11 @@ class SpeechGate:
         return self._pending_samples > 0
 
     @property
+    def is_speech(self) -> bool:
+        """The last frame pushed counted as speech, pending or confirmed."""
+        return self._position > 0 and self.last_speech_sample == self._position
+
+    @property
     def position_sample(self) -> int:
         """End of the last frame pushed."""
         return self._position

@@ -23,6 +23,9 @@ from asr_server.pb import asr_pb2 as pb
 STABLE = 0.5
 """A partial's portion of at least this stability is its stable part: the server sends 0.9 and 0.1."""
 
+EAGER = 1.0
+"""A portion of this stability is an eager text: no promise, and no part of it is stable."""
+
 
 def seconds(duration: Duration) -> float:
     return duration.seconds + duration.nanos / 1e9
@@ -66,7 +69,7 @@ def _partial(portions: Sequence[pb.StreamingRecognitionResult], received_at_s: f
     texts = [(portion.alternatives[0].transcript if portion.alternatives else "", portion.stability) for portion in portions]
     return Result(
         text="".join(text for text, _ in texts),
-        stable_text="".join(text for text, stability in texts if stability >= STABLE),
+        stable_text="".join(text for text, stability in texts if STABLE <= stability < EAGER),
         is_final=False,
         stability=round(min(stability for _, stability in texts), 3),  # the wire's 32-bit 0.9 is 0.8999999762
         segment=portions[0].segment,

@@ -196,7 +196,8 @@ class Stream:
         """The audio waits for us, not we for it: the clock of a piece starts when it is looked at."""
         for piece in pieces:
             await asyncio.sleep(0)
-            await self._until_room()
+            # One segment after the other, so that each goes on from what was said before it, however busy the server is.
+            await self._until_room(1 if self._wanted.session.context_ms else MAX_OPEN_FINALS)
             self._hear_piece(piece, self._host.now())
 
     def _hear_piece(self, taken: Taken, arrived_s: float) -> None:
@@ -225,8 +226,8 @@ class Stream:
         self._read_all = True
         self._changed.set()
 
-    async def _until_room(self) -> None:
-        while len(self._asked) >= MAX_OPEN_FINALS or len(self._outbox) + self._session.open_answers >= MAX_OUTBOX:
+    async def _until_room(self, open_finals: int = MAX_OPEN_FINALS) -> None:
+        while len(self._asked) >= open_finals or len(self._outbox) + self._session.open_answers >= MAX_OUTBOX:
             self._room.clear()
             await self._room.wait()
 
@@ -266,7 +267,11 @@ class Stream:
         try:
             future = host.worker.submit(job)
         except Overloaded as refusal:
-            self._give_up(wanted, refusal)
+            if wanted.purpose is Purpose.SPECULATIVE:
+                # What the session says with it may already make it a final.
+                asyncio.get_running_loop().call_soon(self._displaced, wanted)
+            else:
+                self._give_up(wanted, refusal)
             return
         if wanted.purpose is Purpose.FINAL:
             self._asked[wanted.job] = Asked(wanted.segment, wanted.endpoint_wait_samples, moment.arrived_s, moment.stages)
@@ -304,6 +309,8 @@ class Stream:
 
     def _displaced(self, wanted: DecodeWanted) -> None:
         """The worker had no room for it any more. What has become a final meanwhile is asked for again."""
+        if self._over:
+            return
         asked = self._asked.get(wanted.job)
         if asked is None or wanted.purpose is Purpose.FINAL:
             self._give_up(wanted, NotServing("the server is stopping"))

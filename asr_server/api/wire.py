@@ -149,10 +149,11 @@ def _session(message: pb.EndpointingConfig, defaults: SessionOptions, found: _Vi
         # A longer VAD stop alone is a fair wish: the utterance then ends with it.
         session = with_stop(session, message.vad_stop_ms)
     if message.end_of_utterance_ms:
-        if message.end_of_utterance_ms < session.vad_stop_ms:
-            found.add("endpointing.end_of_utterance_ms", f"{message.end_of_utterance_ms} is below vad_stop_ms ({session.vad_stop_ms})")
+        if message.end_of_utterance_ms < message.vad_stop_ms:
+            found.add("endpointing.end_of_utterance_ms", f"{message.end_of_utterance_ms} is below vad_stop_ms ({message.vad_stop_ms})")
             return defaults
-        session = replace(session, end_of_utterance_ms=message.end_of_utterance_ms)
+        # Where the preset waits longer for the end of a segment, the utterance ends with it.
+        session = replace(session, end_of_utterance_ms=max(message.end_of_utterance_ms, session.vad_stop_ms))
     return replace(session, start_timeout_ms=message.start_timeout_ms or session.start_timeout_ms)
 
 

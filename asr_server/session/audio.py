@@ -11,6 +11,9 @@ from asr_server.session.segment import OpenSegment
 from asr_server.transcript import Word
 from audio_norm import Positions, Samples, Span, SpeechWindow
 
+MAX_WINDOW_S = 28
+"""With context; the engine takes 29 s. A segment as long as that needs none."""
+
 
 class HeardAudio:
     """One a stream. Positions are samples of the stream."""
@@ -19,6 +22,7 @@ class HeardAudio:
         self._buffer = SampleBuffer()
         self._clipped: deque[Positions] = deque()
         self._context = SpokenContext(context_ms, rate_hz)
+        self._longest_window = MAX_WINDOW_S * rate_hz
 
     @property
     def start_sample(self) -> int:
@@ -61,7 +65,7 @@ class HeardAudio:
         if segment.context is None and all_told:
             segment.context = self._context.before(segment.start_sample, segment.window_start_sample, self._buffer.start_sample)
         context = segment.context
-        if context is None:
+        if context is None or end_sample - context.start_sample > self._longest_window:
             return self._window(segment.window_start_sample, end_sample, speech), None
         return self._window(context.start_sample, end_sample, (context.speech, *speech)), context.said
 

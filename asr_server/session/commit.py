@@ -2,25 +2,26 @@
 
 from dataclasses import replace
 
-from asr_server.session.stability import StablePrefix, units
+from asr_server.session.stability import StablePrefix
 from asr_server.transcript import Alternative, Hypothesis, Word
 
 UNSURE_END_MS = 1_200
 """Words that end later than this before the end of the audio may still be heard otherwise."""
 MIN_WORDS = 3
-_CLOSING = tuple(".?!,;:")
+_CLOSING = (*".?!,;:", "\u3001", "\u3002", "\uff0c")
 
 
 def committable_words(hypothesis: Hypothesis, end_sample: int, prefix: StablePrefix, rate_hz: int) -> int:
-    """How many of the words heard in audio up to `end_sample` may be told for good; 0: too few.
+    """How many of the words heard in audio up to `end_sample` may be told for good; 0: too few, or others than were shown as stable.
 
     Words already shown as stable go with them. The cut is where the text has punctuation, if it has any in the later half.
     """
     words, latest = hypothesis.words, end_sample - UNSURE_END_MS * rate_hz // 1000
-    if "".join(word.text for word in words) != "".join(unit.strip() for unit in units(hypothesis.text, hypothesis.language)):
-        return 0  # words that are not those of the text cannot be told apart from it
+    ends = _ends_in_text(hypothesis)
+    if len(ends) < len(words) or not hypothesis.text.startswith(prefix.text):
+        return 0
     sure = sum(word.end_sample <= latest for word in words)
-    shown = len(units(prefix.text, hypothesis.language))
+    shown = sum(end < len(prefix.text) for end in ends) + 1 if prefix.text else 0
     if max(sure, shown) < MIN_WORDS or max(sure, shown) >= len(words):
         return 0
     at_marks = [count for count in range(max(shown, sure // 2, MIN_WORDS), sure + 1) if words[count - 1].text.endswith(_CLOSING)]
@@ -29,8 +30,21 @@ def committable_words(hypothesis: Hypothesis, end_sample: int, prefix: StablePre
 
 def first_words(hypothesis: Hypothesis, count: int) -> Hypothesis:
     """The hypothesis of only its first words."""
-    text = "".join(units(hypothesis.text, hypothesis.language)[:count]).strip()
+    text = hypothesis.text[: _ends_in_text(hypothesis)[count - 1]]
     return replace(hypothesis, alternatives=(Alternative(text, hypothesis.confidence),), words=hypothesis.words[:count])
+
+
+def _ends_in_text(hypothesis: Hypothesis) -> list[int]:
+    """Where in the text each word ends; those that are not there, and what follows them, are left out."""
+    ends: list[int] = []
+    place = 0
+    for word in hypothesis.words:
+        start = hypothesis.text.find(word.text, place)
+        if start < 0 or hypothesis.text[place:start].strip():
+            break
+        place = start + len(word.text)
+        ends.append(place)
+    return ends
 
 
 def cut_between(before: Word, after: Word) -> int:

@@ -35,8 +35,10 @@ class Committing:
 class OpenSegment:
     """Speech since the last segment was closed. Positions are samples of the stream."""
 
-    def __init__(self, index: int, start_sample: int, window_start_sample: int) -> None:
+    def __init__(self, index: int, start_sample: int, window_start_sample: int, *, is_soft: bool = False) -> None:
         self.index = index
+        self.is_soft = is_soft
+        """Only the gate hears it: its clock tells when it pauses."""
         self.start_sample = start_sample
         self.window_start_sample = window_start_sample
         """Where its audio begins: the silence kept before the speech, never audio of an earlier segment."""
@@ -83,7 +85,7 @@ class OpenSegment:
         spans = self.speech_after(cut_sample)
         if not spans:
             return None
-        rest = OpenSegment(index, spans[0].start_sample, window_start_sample)
+        rest = OpenSegment(index, spans[0].start_sample, window_start_sample, is_soft=self.is_soft)
         for span in spans:
             rest.speech_again(span.start_sample)
             rest.speech_until(span.end_sample)

@@ -45,6 +45,9 @@ from audio_norm import Conditioned, DataDefinition, Samples, Span, Taken
 _ONSET_SAMPLES = 1_600
 """100 ms: speech not yet confirmed when the client finalizes began at most this long before its last frame."""
 
+SOFT_SPEECH_MS = 300
+"""Speech that only the gate hears is taken for speech when it lasts this long: somebody speaks softly, or far away."""
+
 COMMIT_INTERVAL_MS = 1_000
 """Between two attempts to tell a part of speech that does not pause."""
 
@@ -177,7 +180,8 @@ class Session:
         yield from self._want_partial()
         held_from = self._segment.window_start_sample if self._segment else self._gate.position_sample - self._keep_before - _ONSET_SAMPLES
         # Confirming speech takes the gate a while; audio back to its possible start is still needed then.
-        held_from = min(held_from, self._gate.start_sample - self._keep_before) if self._gate.active else held_from
+        if self._gate.active:
+            held_from = min(held_from, max(self._gate.start_sample, self._taken_sample) - self._keep_before)
         self._audio.forget(held_from)
         self._gate.forget(self._audio.start_sample)
 
@@ -185,12 +189,15 @@ class Session:
         gate = self._gate
         gate.push(probability)
         heard_sample = self._heard_sample
-        is_speech = self._quiet.push(probability, frame, heard_sample) and gate.active
-        if is_speech and gate.last_speech_sample > self._taken_sample:
-            if self._segment is None:
-                yield from self._open(max(gate.start_sample, self._taken_sample))
-            else:
-                yield from self._resume(self._segment)
+        is_clear = self._quiet.push(probability, frame, heard_sample) and gate.active
+        is_speech = is_clear or (self._segment is not None and self._segment.is_soft and gate.is_speech)
+        if self._segment is not None and is_speech:
+            yield from self._resume(self._segment)
+        elif self._segment is None and gate.active and gate.last_speech_sample > self._taken_sample:
+            start = max(gate.start_sample, self._taken_sample)
+            if is_clear or gate.last_speech_sample - start >= SOFT_SPEECH_MS * self._samples_per_ms:
+                yield from self._open(start, is_soft=not is_clear)
+                is_speech = True
         segment = self._segment
         if segment is not None:
             if is_speech:
@@ -208,7 +215,7 @@ class Session:
             self._in_utterance = False
             self._order.add(UtteranceEnded(heard_sample))
             yield from self._leave()
-        elif self._waits_for_speech and not gate.pending and heard_sample >= self._start_timeout:
+        elif self._waits_for_speech and not (gate.pending or gate.active) and heard_sample >= self._start_timeout:
             self._waits_for_speech = False
             self._timed_out = True
             yield StartTimedOut(heard_sample)
@@ -313,9 +320,9 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ opening and closing
 
-    def _open(self, start_sample: int) -> Iterator[Event]:
+    def _open(self, start_sample: int, *, is_soft: bool = False) -> Iterator[Event]:
         window_start = max(start_sample - self._keep_before, self._taken_sample, self._audio.start_sample)
-        self._segment = OpenSegment(self._segments, start_sample, window_start)
+        self._segment = OpenSegment(self._segments, start_sample, window_start, is_soft=is_soft)
         self._segment.partial_due_sample = start_sample + self._first_partial
         self._segments += 1
         self._in_utterance = True
@@ -334,7 +341,8 @@ class Session:
             return
         yield from self._drop_partial(segment)
         wait = max(position_sample - segment.speech_end_sample, 0)
-        self._await(speculation.job, segment, segment.speech, end)
+        # What came after the audio it was begun with has not been heard by the recogniser: the next segment may begin with it.
+        self._await(speculation.job, segment, segment.speech, min(end, speculation.end_sample))
         yield DecodePromoted(speculation.job, wait, segment.index)
         if speculation.hypothesis is not None:
             self._order.answer(speculation.job, speculation.hypothesis)
@@ -342,7 +350,8 @@ class Session:
 
     def _split(self, segment: OpenSegment) -> Iterator[Event]:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
-        start, position = segment.window_start_sample, self._heard_sample
+        start = segment.window_start_sample
+        position = min(self._heard_sample, start + self._max_segment)
         cut = segment.best_cut(start + self._max_segment // 2, self._audio.cut(start, position), start)
         spoken = segment.speech_before(cut)
         yield from self._resume(segment)
@@ -358,9 +367,13 @@ class Session:
         """Everything heard so far is said now, also speech too young to be sure of."""
         gate = self._gate
         end = self._audio.end_sample
-        if self._segment is None and gate.pending and gate.last_speech_sample > self._taken_sample:
-            yield from self._open(max(gate.last_speech_sample - _ONSET_SAMPLES, self._taken_sample, self._audio.start_sample))
+        if self._segment is None and (gate.pending or gate.active) and gate.last_speech_sample > self._taken_sample:
+            start = gate.start_sample if gate.active else gate.last_speech_sample - _ONSET_SAMPLES
+            yield from self._open(max(start, self._taken_sample, self._audio.start_sample))
         if self._segment is not None:
+            speculation = self._segment.speculation
+            if speculation is not None and (speculation.given_up or gate.last_speech_sample > speculation.end_sample):
+                yield from self._resume(self._segment)  # it has not heard all that may be speech
             in_silence = self._segment.speculation is not None
             if (gate.pending or gate.active) and not in_silence:
                 self._segment.speech_until(min(gate.last_speech_sample, end))

@@ -28,12 +28,13 @@ MS = RATE_HZ // 1000
 
 
 class LoudIsSpeech:
-    """A VAD one can predict: 20 ms frames, speech where it is loud."""
+    """A VAD one can predict: 20 ms frames, speech where it is loud, and perhaps where it is less so."""
 
     frame_samples = 320
 
     def probability(self, frame: Samples) -> float:
-        return float(np.abs(frame).mean() > 0.05)
+        level = np.abs(frame).mean()
+        return 1.0 if level > 0.2 else 0.55 if level > 0.05 else 0.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def speech(ms: int) -> Samples:
     """A tone that starts and ends loud."""
     time = np.arange(ms * MS) / RATE_HZ
     return (0.5 * np.sign(np.sin(2 * np.pi * 200 * time + 0.1))).astype(np.float32)
+
+
+def soft_speech(ms: int) -> Samples:
+    """The detector is less sure of it."""
+    return speech(ms) * np.float32(0.2)
 
 
 def silence(ms: int) -> Samples:

@@ -43,7 +43,26 @@ def test_words_shown_as_stable_go_with_those_told() -> None:
     for _ in range(2):
         prefix.show("one two three four five six seven", "en")
     assert prefix.text == "one two three four five"
-    assert committable("one two three, four five six seven", 2_800, prefix) == 5
+    assert committable("one two three four five six seven", 2_800, prefix) == 5
+
+
+def test_words_other_than_those_shown_as_stable_are_not_told() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.show("one two three four five six seven", "en")
+    assert committable("one two three, four five six seven", 2_800, prefix) == 0
+
+
+def test_a_script_without_spaces_is_cut_in_text_and_audio_alike() -> None:
+    heard = Hypothesis(
+        (Alternative("\u4eca\u65e5\u306f\u3001\u5929\u6c17\u304c\u3044\u3044\u3002", 0.9),),
+        words("\u4eca \u65e5 \u306f\u3001 \u5929 \u6c17 \u304c \u3044 \u3044\u3002"),
+        language="ja",
+    )
+    count = committable_words(heard, 3_200 * MS, StablePrefix(), RATE_HZ)
+    told = first_words(heard, count)
+    assert (count, told.text) == (3, "\u4eca\u65e5\u306f\u3001")
+    assert "".join(word.text for word in told.words) == told.text
 
 
 def test_words_that_are_not_those_of_the_text_are_not_told() -> None:

@@ -62,7 +62,7 @@ def test_complete_text_has_the_shortest_wait_and_open_text_the_longest() -> None
 
 
 def test_a_text_in_between_has_a_wait_in_between() -> None:
-    hypothesis = said(-0.5, 0.3)
+    hypothesis = said(-0.3, 0.3)
     assert ADAPTIVE.surely_open < completeness(hypothesis, 0.1) < ADAPTIVE.surely_complete
     assert 200 < ADAPTIVE.stop_ms(hypothesis, 0.1) < 480
 
