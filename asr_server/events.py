@@ -63,7 +63,7 @@ class DecodePromoted:
     job: int
     endpoint_wait_samples: int
     """Silence between the end of speech and now."""
-    segment: int = 0
+    segment: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from asr_server.api.host import Host
 from asr_server.api.ledger import Ledger, settle
 from asr_server.api.record import segment_record, system_attributes
-from asr_server.api.wire import Wanted, final_result, ledger_message
+from asr_server.api.wire import EAGER, Wanted, final_result, ledger_message
 from asr_server.engine.worker import Decoded
 from asr_server.events import Final
 from asr_server.pb import asr_pb2 as pb
@@ -121,4 +121,4 @@ def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:
 
 def _is_partial(message: Response) -> bool:
     """Not an eager result: of each of those its client is told what became of it."""
-    return len(message.results) > 0 and message.results[0].stability < 1.0
+    return len(message.results) > 0 and message.results[0].stability < EAGER

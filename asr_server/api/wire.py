@@ -21,6 +21,7 @@ from audio_norm.encoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, OPUS, RA
 
 STABLE = 0.9
 UNSTABLE = 0.1
+EAGER = 1.0
 AUTO = "auto"
 
 ENCODINGS: Mapping[pb.RecognitionConfig.AudioEncoding, Encoding] = {
@@ -247,30 +248,22 @@ def system_version(code: str, definition: tuple[str, str], release: Release) -> 
 def partial_results(partial: Partial, wanted: Wanted, rate_hz: int) -> list[pb.StreamingRecognitionResult]:
     """The stable portion, then the rest; an empty portion is left out."""
     portions = ((partial.stable_text, STABLE), (partial.unstable_text, UNSTABLE))
-    return [
-        pb.StreamingRecognitionResult(
-            alternatives=[pb.SpeechRecognitionAlternative(transcript=text)],
-            stability=stability,
-            result_start_offset=offset(partial.start_sample, rate_hz),
-            result_end_offset=offset(partial.end_sample, rate_hz),
-            channel_tag=wanted.channel or 0,
-            language_code=_language_out(partial.language, wanted),
-            segment=partial.segment,
-        )
-        for text, stability in portions
-        if text
-    ]
+    return [_result_so_far(partial, text, stability, wanted, rate_hz) for text, stability in portions if text]
 
 
 def eager_result(eager: Eager, wanted: Wanted, rate_hz: int) -> pb.StreamingRecognitionResult:
+    return _result_so_far(eager, eager.text, EAGER, wanted, rate_hz)
+
+
+def _result_so_far(shown: Partial | Eager, text: str, stability: float, wanted: Wanted, rate_hz: int) -> pb.StreamingRecognitionResult:
     return pb.StreamingRecognitionResult(
-        alternatives=[pb.SpeechRecognitionAlternative(transcript=eager.text)],
-        stability=1.0,
-        result_start_offset=offset(eager.start_sample, rate_hz),
-        result_end_offset=offset(eager.end_sample, rate_hz),
+        alternatives=[pb.SpeechRecognitionAlternative(transcript=text)],
+        stability=stability,
+        result_start_offset=offset(shown.start_sample, rate_hz),
+        result_end_offset=offset(shown.end_sample, rate_hz),
         channel_tag=wanted.channel or 0,
-        language_code=_language_out(eager.language, wanted),
-        segment=eager.segment,
+        language_code=_language_out(shown.language, wanted),
+        segment=shown.segment,
     )
 
 

@@ -1,5 +1,5 @@
-"""Whisper on CTranslate2, given only the audio there is. The only importer, beside
-`reordered` and `weights`, of ctranslate2 and faster_whisper.
+"""Whisper on CTranslate2, given only the audio there is. The only importer, beside `reordered` and `weights`, of ctranslate2 and
+faster_whisper.
 
 faster-whisper always encodes 30 s. The encoder takes less, and then costs less: this engine encodes the speech and a margin of silence,
 appends a silence anchor (`anchor`), watches for text that was not said (`guard`, `no_speech`), and goes on from what was told already

@@ -136,7 +136,7 @@ class Session:
         if segment is not None and segment.committing is not None and segment.committing.job == job:
             return list(self._commit(segment, hypothesis))
         if segment is not None and segment.speculation is not None and segment.speculation.job == job:
-            return list(self._know_more(segment.speculation, hypothesis))
+            return list(self._know_more(segment, segment.speculation, hypothesis))
         if self._order.answer(job, hypothesis):
             return list(self._leave())
         return []
@@ -204,7 +204,7 @@ class Session:
                 segment.speech_again(gate.start_sample)
                 segment.speech_until(heard_sample)
             if self._silence_samples(segment) >= self._stop_samples(segment):
-                yield from self._close_segment(heard_sample)
+                yield from self._close_segment(heard_sample, cues=self._cues)
             elif heard_sample - segment.window_start_sample >= self._max_segment:
                 yield from self._split(segment)
             elif self._speculate_after and heard_sample - segment.speech_end_sample >= self._speculate_after:
@@ -236,11 +236,9 @@ class Session:
         """Tell the words that are sure to stand, and go on with the rest."""
         committing, segment.committing = segment.committing, None
         assert committing is not None
-        count = (
-            0
-            if self._order or segment.speculation is not None
-            else committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
-        )
+        if self._order or segment.speculation is not None:
+            return
+        count = committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
         if not count:
             return
         cut = cut_between(hypothesis.words[count - 1], hypothesis.words[count])
@@ -285,13 +283,11 @@ class Session:
         due = max(self._rule.shortest_ms * self._samples_per_ms - quiet, 0)
         yield self._wanted(speculation.job, segment, Purpose.SPECULATIVE, heard_sample, quiet, due_samples=due, cues=self._cues)
 
-    def _know_more(self, speculation: Speculation, hypothesis: Hypothesis) -> Iterator[Event]:
+    def _know_more(self, segment: OpenSegment, speculation: Speculation, hypothesis: Hypothesis) -> Iterator[Event]:
         """The speculative hypothesis is here while the silence lasts."""
-        segment = self._segment
-        assert segment is not None, "a speculation belongs to the open segment"
         speculation.hypothesis = hypothesis
         if self._silence_samples(segment) >= self._stop_samples(segment):
-            yield from self._close_segment(self._heard_sample)
+            yield from self._close_segment(self._heard_sample, cues=self._cues)
             return
         if self._options.eager_results:
             yield from self._tell_early(segment, hypothesis)
@@ -329,7 +325,8 @@ class Session:
         self._waits_for_speech = False
         yield SpeechStarted(start_sample)
 
-    def _close_segment(self, position_sample: int, *, cues: bool | None = None) -> Iterator[Event]:
+    def _close_segment(self, position_sample: int, *, cues: bool) -> Iterator[Event]:
+        """`cues`: wanted of its final, if none was begun in the silence."""
         segment, self._segment = self._segment, None
         assert segment is not None
         end = min(position_sample, segment.speech_end_sample + self._keep_after)
@@ -337,7 +334,7 @@ class Session:
         yield from self._drop_commit(segment)
         speculation = segment.speculation
         if speculation is None or speculation.given_up:
-            yield from self._want_final(segment, segment.speech, end, position_sample, cues=self._cues if cues is None else cues)
+            yield from self._want_final(segment, segment.speech, end, position_sample, cues=cues)
             return
         yield from self._drop_partial(segment)
         wait = max(position_sample - segment.speech_end_sample, 0)
