@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from asr_server.api.clip import SAMPLE_BYTES
 from asr_server.events import DecodeUnwanted, DecodeWanted, Eager, EagerSettled, Event, Final
 from asr_server.session import Session, SessionOptions
 from asr_server.transcript import Hypothesis
-from audio_norm import DataDefinition, Frames, Taken
+from audio_norm import DataDefinition, Frames, Taken, from_int16
+from bench.pace import CHUNK_MS, dither
 
-CHUNK_MS = 20
 SILENCE_S = 3.0
 """The microphone stays open after the clip."""
 
@@ -72,9 +73,10 @@ class Simulated:
 
 def microphone(frames: Frames, rate_hz: int, definition: DataDefinition) -> list[Taken]:
     """A clip and the silence after it, taken in by chunks as a server takes them."""
-    steps = np.random.default_rng(0).integers(-1, 2, (round(SILENCE_S * rate_hz), frames.shape[1])).astype(np.float32) / 32_768
-    whole = np.concatenate([frames.astype(np.float32), steps])
-    intake = definition.intake(rate_hz, frames.shape[1])
+    channels = frames.shape[1]
+    silence = np.frombuffer(dither(round(SILENCE_S * rate_hz) * channels * SAMPLE_BYTES), "<i2").reshape(-1, channels)
+    whole = np.concatenate([frames.astype(np.float32), from_int16(silence)])
+    intake = definition.intake(rate_hz, channels)
     step = CHUNK_MS * rate_hz // 1000
     return [intake.feed(whole[start : start + step]) for start in range(0, len(whole), step)]
 

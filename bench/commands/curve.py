@@ -17,7 +17,7 @@ from asr_server.machine import usable_cores
 from asr_server.presets import PRESETS
 from asr_server.session import SessionOptions
 from asr_server.version import code_version
-from audio_norm import DataDefinition, decode_file, load_definition
+from audio_norm import DataDefinition, load_definition
 from bench.charts import svg_file_of, tradeoff
 from bench.commands.speaking import JsonOption, ManifestOption
 from bench.curve import ClipResult, ClipSimulator, Point, summarize
@@ -25,6 +25,7 @@ from bench.machine import machine
 from bench.quantiles import Quantiles
 from bench.simulate import microphone
 from bench.speech_end import speech_end
+from eval.audio import read_frames
 from eval.commands.hearing import of_manifest
 from eval.console import GOOD, check_writable, progress, write_json, write_text
 from eval.manifest import Clip, read_manifest
@@ -170,7 +171,7 @@ def _load(model: str) -> None:
 
 def _hear(clip: Clip, points: Sequence[Point]) -> list[ClipResult]:
     (held,) = _HELD
-    frames, rate_hz = decode_file(Path(clip.audio).read_bytes())
+    frames, rate_hz = read_frames(clip)
     end = speech_end(clip, frames, rate_hz)
     simulator = ClipSimulator(microphone(frames, rate_hz, held.definition), clip.language, held.engine, held.definition)
     timed = replace(clip, duration_s=len(frames) / rate_hz)

@@ -9,7 +9,8 @@ from asr_server.events import DecodeWanted, Purpose
 from asr_server.session import SessionOptions
 from asr_server.transcript import Hypothesis
 from audio_norm import Samples
-from bench.simulate import CHUNK_MS, SILENCE_S, Answer, Recognise, Simulated, Told, microphone, simulate
+from bench.pace import CHUNK_MS
+from bench.simulate import SILENCE_S, Answer, Recognise, Simulated, Told, microphone, simulate
 from tests.session.script import MS, RATE_HZ, heard, plain_definition, silence, speech
 
 EARLY = SessionOptions(vad_stop_ms=300, speculate_after_ms=100)
