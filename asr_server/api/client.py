@@ -152,9 +152,15 @@ class Client:
     async def _open(self, config: pb.StreamingRecognitionConfig) -> _StreamCall:
         """A stream that the server has accepted, or has not refused within `opening_wait_s`."""
         call: _StreamCall = self._stub.StreamingRecognize(metadata=self._options.metadata, timeout=self._options.deadline_s)
+        status = TrueStatus(call)
         try:
             await call.write(pb.StreamingRecognizeRequest(config=config))
             await _until_accepted(call, self._options.opening_wait_s)
+        except grpc.aio.AioRpcError as error:
+            # A refusal may come while the config is being written.
+            failed = await status.of(error)
+            call.cancel()
+            raise (failed or error) from None
         except BaseException:
             call.cancel()
             raise

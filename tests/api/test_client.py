@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -504,3 +505,55 @@ async def test_a_message_too_large_for_grpc_is_the_callers_fault(server_address:
     async with Client(server_address) as client:
         with pytest.raises(RequestRefused, match="larger than max"):
             await client.recognize(bytes(40 << 20))
+
+
+# ------------------------------------------------------------------------------------- refused while the config is being written
+
+
+class RefusedWhileWriting:
+    """A call as `grpc.aio` leaves it when the server's refusal arrives while the first message is being written."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self._status: tuple[grpc.StatusCode, str] | None = None
+        self._refusal = refusal
+        self._done: list[Callable[[object], None]] = []
+        self.cancelled = False
+
+    def add_done_callback(self, note: Callable[[object], None]) -> None:
+        self._done.append(note)
+
+    async def code(self) -> grpc.StatusCode:
+        assert self._status is not None
+        return self._status[0]
+
+    async def details(self) -> str:
+        assert self._status is not None
+        return self._status[1]
+
+    async def trailing_metadata(self) -> grpc.aio.Metadata:
+        return grpc.aio.Metadata(*self._refusal.metadata)
+
+    async def write(self, _request: object) -> None:
+        asyncio.get_running_loop().call_later(0.01, self._end)
+        raise grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "Internal error from Core")
+
+    def _end(self) -> None:
+        self._status = (self._refusal.code, self._refusal.message)
+        for note in self._done:
+            note(self)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self._status is None:
+            self._refusal = Refusal(grpc.StatusCode.CANCELLED, "cancelled here")
+            self._end()
+
+
+async def test_a_refusal_while_the_config_is_being_written_is_told_as_the_server_meant_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = RefusedWhileWriting(busy(60))
+    async with Client("nowhere:1") as client:
+        monkeypatch.setattr(client, "_stub", SimpleNamespace(StreamingRecognize=lambda **_: call))
+        with pytest.raises(ServerBusy, match="all 2 sessions are taken") as caught:
+            await anext(client.stream(chunks_of([b"ab"]), LINEAR16))
+    assert caught.value.retry_after_s == 60
+    assert call.cancelled
