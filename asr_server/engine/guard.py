@@ -33,8 +33,11 @@ UNREAD_S = 1.0
 UNREAD_POWER = 0.05
 """Of the mean power of the audio: -13 dB."""
 
-ALIKE = 0.5
-"""Share of words in common from which on a text is taken for another telling of the same."""
+TOLD_AGAIN = 0.75
+"""Share of the words that were told from which on a text that has them once more, in their order, is taken for another telling. Sentences
+that only begin alike ("It was here that ...") have half of them."""
+_WORDS_BEFORE = 3
+"""A telling from the beginning of the sentence has words before those that were told, of which only the last seconds are given."""
 
 _TOKENS_PER_S = 8
 _DENSE_TOKENS_PER_S = 25
@@ -118,11 +121,12 @@ def said_again(said: Sequence[str], new: Sequence[str]) -> int:
 
 
 def starts_over(said: Sequence[str], new: Sequence[str]) -> bool:
-    """Whether `new` seems to tell what was `said` once more, if in other words here and there."""
-    before, after = _plain(said), _plain(new)[: len(said)]
+    """Whether `new` tells what was `said` once more, perhaps in other words here and there or with some before it."""
+    before, after = _plain(said), _plain(new)[: len(said) + _WORDS_BEFORE]
     if not before or not after:
         return False
-    return said_again(said, new) > 0 or SequenceMatcher(None, before, after, autojunk=False).ratio() >= ALIKE
+    same = sum(block.size for block in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks())
+    return said_again(said, new) > 0 or same >= max(TOLD_AGAIN * len(before), 2)
 
 
 def words_not_new(said: Sequence[HeardWord], new: Sequence[HeardWord], new_s: float) -> int:

@@ -11,6 +11,7 @@ from asr_server.engine.guard import (
     may_stop_early,
     repeated_tail,
     said_again,
+    starts_over,
     token_limit,
     words_not_new,
     words_spoken,
@@ -167,3 +168,31 @@ def test_words_said_again_that_are_squeezed_into_the_new_audio_are_not_new() -> 
 
 def test_other_words_before_the_new_audio_were_passed_over_and_are_new() -> None:
     assert words_not_new(heard("we saw the old", 0.0, 1.5), heard("man went", 1.5, 2.0), new_s=2.1) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "new"),
+    [
+        ("tried it.", "I have tried it and liked it"),
+        ("the old man went to the sea", "The old man went to the sea, and"),
+        ("the old man went to the sea", "So the old man went to a sea"),
+        ("went to the sea.", "Sea, he said."),
+    ],
+)
+def test_text_that_tells_what_was_told_once_more_starts_over(said: str, new: str) -> None:
+    assert starts_over(said.split(), new.split())
+
+
+@pytest.mark.parametrize(
+    ("said", "new"),
+    [
+        ("It was there that the treaty was signed.", "It was here that the war began, though"),
+        ("it", "I have it now"),
+        ("the old man", "went to the sea"),
+        ("the old man", "went out to the sea with the old man"),
+        ("", "the old man"),
+        ("the old man", ""),
+    ],
+)
+def test_text_that_only_begins_alike_goes_on(said: str, new: str) -> None:
+    assert not starts_over(said.split(), new.split())
