@@ -8,7 +8,9 @@ import typer
 from bench.commands.capacity import capacity_command
 from bench.commands.compare import compare_command
 from bench.commands.curve import curve_command
+from bench.commands.idle import idle_command
 from bench.commands.latency import latency_command
+from bench.commands.overload import overload_command
 from bench.commands.report import report_command
 from bench.commands.soak import soak_command
 from eval.console import run_app
@@ -20,6 +22,8 @@ app.command("latency")(latency_command)
 app.command("capacity")(capacity_command)
 app.command("curve")(curve_command)
 app.command("soak")(soak_command)
+app.command("idle")(idle_command)
+app.command("overload")(overload_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)
 

@@ -9,7 +9,7 @@ from bench.load import Load, Span, Turn
 from bench.pace import Lag
 from bench.quantiles import percentile, quantiles
 from bench.search import Tried, Vote, largest_good
-from bench.serving import StopMs
+from bench.serving import Config, StopMs
 from bench.streams import Ask, Spoken
 from bench.unary import Throughput, best
 from bench.usage import Used
@@ -158,6 +158,7 @@ class Setup:
     preset: str
     """Of the streams, by its name, also where it was the server's choice; "": the server has none."""
     own_server: bool
+    config: Config | None
     stop_ms: StopMs
     vad_stop_ms: int
     """The longest of them."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from asr_server.errors import WrongCall
-from bench.differences import differences, different, machine_notes, setup_notes, shown
+from bench.differences import differences, different, machine_notes, said, setup_notes
 from bench.paired import Shift, share
 from bench.result import COUNTS, ClipTimes, LatencyResult
 from bench.slower import SEEN_MS, StageDifference, Tolerance, stage_differences, times_as_slow
@@ -25,10 +25,11 @@ FEWEST_TO_TELL = 6
 MOOD_SAID = 1.25
 """Machines that differ by more are mentioned."""
 
-SAME_SETUP = {"preset": "preset", "vad_stop_ms": "VAD stop", "interim_results": "partials"}
+SAME_SETUP = {"preset": "preset", "vad_stop_ms": "VAD stop", "interim_results": "partials", "end": "end of a call by"}
 """Settings without which times are not of the same thing."""
 NOTED_SETUP = {
     "own_server": "server started for the run",
+    "config": "settings of the server",
     "model_alone": "model of floor and baseline",
     "warm_up_clips": "clips to warm up",
     "eager_results": "eager results",
@@ -123,7 +124,7 @@ class Comparison:
 
 
 def compare(before: LatencyResult, after: LatencyResult, tolerance: Tolerance) -> Comparison:
-    """Raises WrongCall for runs that are not of the same thing: other clips, streams, preset, VAD stop, partials or rules for texts."""
+    """Raises WrongCall for runs that are not of the same thing: other clips, streams, settings or rules for texts."""
     _check_comparable(before, after)
     machine = times_as_slow(before, after)
     pairs = [(clip, after.clips[clip.id]) for clip in before.clips.values()]
@@ -205,7 +206,7 @@ def _check_comparable(before: LatencyResult, after: LatencyResult) -> None:
     if before.streams != after.streams:
         raise WrongCall(f"not comparable: {before.streams} streams in {before.name}, {after.streams} in {after.name}")
     for name in different(before.setup, after.setup, SAME_SETUP):
-        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {shown(before.setup[name])}, then {shown(after.setup[name])}")
+        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {said(before.setup[name])}, then {said(after.setup[name])}")
     if before.text_rules != after.text_rules:
         raise WrongCall(f"not comparable: texts by the rules {before.text_rules}, then {after.text_rules}")
     if only := sorted(before.clips.keys() ^ after.clips.keys()):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from asr_server.errors import WrongCall
 from bench.compare import FailedGate
-from bench.differences import differences, different, machine_notes, same_machine, setup_notes, shown
+from bench.differences import differences, different, machine_notes, said, same_machine, setup_notes
 from bench.result import CapacityPoint, CapacityResult
 from eval.compare.systems import SystemDifference
 
@@ -26,7 +26,7 @@ SAME_SETUP = {
     "interim_results": "partials",
 }
 """Settings without which streams are not of the same thing."""
-NOTED_SETUP = {"own_server": "server started for the run", "budget_ms": "budget"}
+NOTED_SETUP = {"own_server": "server started for the run", "config": "settings of the server", "budget_ms": "budget"}
 UNARY_TOLERATED = 1 / 3
 """Where one run's machine is quicker or slower by 15 % (one standard deviation, as tests/bench/timing_simulation.py has it), 3 % of pairs
 of the same thing differ by more; by more than a fifth, 15 % do."""
@@ -79,7 +79,7 @@ def compare_capacity(before: CapacityResult, after: CapacityResult) -> CapacityC
     if (before.slo_ms, before.percentile) != (after.slo_ms, after.percentile):
         raise WrongCall(f"not comparable: {_promise(before)}, then {_promise(after)}")
     for name in different(before.setup, after.setup, SAME_SETUP):
-        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {shown(before.setup[name])}, then {shown(after.setup[name])}")
+        raise WrongCall(f"not comparable: {SAME_SETUP[name]} {said(before.setup[name])}, then {said(after.setup[name])}")
     return CapacityComparison(before, after)
 
 

@@ -30,11 +30,16 @@ def machine_notes(before: Timed, after: Timed) -> Iterator[str]:
 def setup_notes(before: Timed, after: Timed, noted: Mapping[str, str]) -> Iterator[str]:
     """`noted`: settings, and what a reader knows them by."""
     for name in different(before.setup, after.setup, noted):
-        yield f"{noted[name]}: {shown(before.setup[name])}, then {shown(after.setup[name])}"
+        yield f"{noted[name]}: {said(before.setup[name])}, then {said(after.setup[name])}"
 
 
 def different(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     return [name for name in names if one[name] != other[name]]
+
+
+def said(setting: object) -> str:
+    """A setting for a sentence: "" is one that is not known."""
+    return shown(setting) or "not known"
 
 
 def shown(value: object) -> str:
@@ -42,6 +47,8 @@ def shown(value: object) -> str:
         return "on" if value else "off"
     if isinstance(value, Mapping):
         return " ".join(f"{name} {part}" for name, part in value.items())
+    if value is None:
+        return "none"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -1,23 +1,22 @@
 """`python -m bench latency`: time to the final text of clips spoken to a server in real time, and everything else one run of them tells."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, cycle, islice
 
-from asr_server.api.clip import decode_clip
 from asr_server.budget import SLICE_NAMES
 from asr_server.errors import WrongCall
 from bench.alone import Alone
+from bench.clips import up_to
+from bench.ending import End
 from bench.pace import CHUNK_MS, Lag
 from bench.partials import Revised, cadence_ms, partial_lags_ms, revised
 from bench.quantiles import quantiles
-from bench.serving import StopMs
-from bench.speech_end import speech_end, speech_start_s
-from bench.streams import STAGGER_S, FinalSeen, Part, Spoken
+from bench.serving import Config, StopMs
+from bench.streams import STAGGER_S, FinalSeen, Spoken
 from bench.usage import Used
 from bench.validity import invalid_because
 from eval.alignment import align
-from eval.audio import duration_s, read_frames
 from eval.manifest import Clip
 from eval.normalize import TEXT_RULES, normalize
 from eval.recognisers import System
@@ -35,9 +34,12 @@ class Setup:
     eager_results: bool
     preset: str
     """By its name, also where it was the server's choice; "": the server has none."""
+    end: End
+    """What the callers did when they had spoken."""
     max_duration_s: float
     warm_up_clips: int
     own_server: bool
+    config: Config | None
     stop_ms: StopMs
     vad_stop_ms: int
     """The longest of them."""
@@ -49,7 +51,7 @@ class Setup:
     baseline: bool
     chunk_ms: int = CHUNK_MS
     stagger_s: float = STAGGER_S
-    microphone: str = "in real time; after the clip silence of -1, 0 and 1 steps of 16 bit until the utterance is over"
+    microphone: str = "in real time; where it stays open after the clip, silence of -1, 0 and 1 steps of 16 bit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Surroundings:
 
 def select(clips: Sequence[Clip], *, streams: int, limit: int | None, max_duration_s: float) -> list[Clip]:
     """The first `limit` clips that are not longer than `max_duration_s`. Raises WrongCall for fewer than there are streams."""
-    chosen = list(islice(_short(clips, max_duration_s), limit))
+    chosen = list(islice(up_to(clips, max_duration_s), limit))
     if len(chosen) < streams:
         raise WrongCall(f"--streams {streams} wants as many clips at least; {len(chosen)} are left after --limit and --max-duration-s")
     return chosen
@@ -76,18 +78,8 @@ def select(clips: Sequence[Clip], *, streams: int, limit: int | None, max_durati
 def warm_up(clips: Sequence[Clip], chosen: Sequence[Clip], *, count: int, max_duration_s: float) -> list[Clip]:
     """So many clips to speak before: others of the manifest as far as there are, then the chosen ones from the first on."""
     measured = {clip.id for clip in chosen}
-    others = (clip for clip in _short(clips, max_duration_s) if clip.id not in measured)
+    others = (clip for clip in up_to(clips, max_duration_s) if clip.id not in measured)
     return list(islice(chain(others, cycle(chosen)), count))
-
-
-def _short(clips: Iterable[Clip], max_duration_s: float) -> Iterable[Clip]:
-    return (clip for clip in clips if duration_s(clip) <= max_duration_s)
-
-
-def make_ready(clip: Clip) -> Part:
-    """Raises ManifestError for a file that is not audio."""
-    frames, rate_hz = read_frames(clip)
-    return Part(clip, decode_clip(clip.audio.read_bytes()), speech_end(clip, frames, rate_hz), speech_start_s(clip, frames, rate_hz))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +129,17 @@ class Measured:
 
 FIELDS = (
     *("streams", "clips", "segments", "valid", "invalid_because", "warm_up"),
-    *("ttfs_ms", "response_ms", "asr_ms", "speculated_ms", "slices_ms", "endpoint_wait_ms", "first_partial_ms"),
+    *(
+        "ttfs_ms",
+        "answer_ms",
+        "answer_by_baseline",
+        "response_ms",
+        "asr_ms",
+        "speculated_ms",
+        "slices_ms",
+        "endpoint_wait_ms",
+        "first_partial_ms",
+    ),
     *("partial_cadence_ms", "partial_lag_ms", "revised_words", "eager", "late", "degraded", "lost", "early", "refused", "failed"),
     *("wer", "words", "lost_words", "lost_words_of", "full_context", "floor_ms", "baseline_ms", "pacing_lag_ms"),
     *("longest_loop_stall_ms", "server", "bench", "notes", "runs", "setup", "text_rules", "machine", "system"),
@@ -156,6 +158,8 @@ def report(
 ) -> dict[str, object]:
     """Everything about a run, ready for JSON; all times in ms. README.md says what each covers. `notes`: what a reader has to know."""
     spoken = [result.spoken for result in results]
+    answer_ms = quantiles(one.answer_ms for one in spoken if one.answer_ms is not None)
+    baseline_ms = quantiles(result.alone.baseline_ms for result in results if result.alone.baseline_ms is not None)
     finals = [final for one in spoken for final in one.finals]
     lags = [lag for one in spoken for lag in one.lags]
     invalid = invalid_because(
@@ -172,6 +176,8 @@ def report(
         "invalid_because": invalid,
         "warm_up": {"clips": setup.warm_up_clips},
         "ttfs_ms": quantiles(one.ttfs_ms for one in spoken if one.ttfs_ms is not None),
+        "answer_ms": answer_ms,
+        "answer_by_baseline": _ratio(answer_ms["p50"], baseline_ms["p50"]),
         "response_ms": quantiles(final.ledger.response_ms for final in finals),
         "asr_ms": quantiles(_recognition_ms(final) for final in finals),
         "speculated_ms": quantiles(final.ledger.speculated_ms for final in finals),
@@ -191,7 +197,7 @@ def report(
         "lost_words_of": sum(result.heard_alone for result in results),
         "full_context": _full_context(results),
         "floor_ms": quantiles(ms for result in results for ms in result.alone.floor_ms if ms is not None),
-        "baseline_ms": quantiles(result.alone.baseline_ms for result in results if result.alone.baseline_ms is not None),
+        "baseline_ms": baseline_ms,
         "pacing_lag_ms": quantiles(lag.ms for lag in lags),
         "longest_loop_stall_ms": round(surroundings.server_stall_ms, 1),
         "server": None if surroundings.server is None else surroundings.server.as_json(),
@@ -232,6 +238,10 @@ def _eager(spoken: Sequence[Spoken]) -> dict[str, object]:
         "stood": sum(one.eager_stood for one in spoken),
         "ms": quantiles(one.eager_ms for one in spoken if one.eager_ms is not None),
     }
+
+
+def _ratio(measured_ms: float | None, by_ms: float | None) -> float | None:
+    return round(measured_ms / by_ms, 3) if measured_ms is not None and by_ms else None
 
 
 def _rate(counts: ErrorCounts) -> dict[str, object]:
@@ -280,6 +290,7 @@ def _run(result: Measured) -> dict[str, object]:
         "speech_end_s": round(part.end.at_s, 3),
         "speech_end_by": part.end.known_by,
         "ttfs_ms": _ms(spoken.ttfs_ms),
+        "answer_ms": _ms(spoken.answer_ms),
         "first_partial_ms": _ms(spoken.first_text_ms),
         "partials": sum(not text.is_final for text in spoken.shown),
         "revised_words": result.revised.words,

@@ -8,9 +8,11 @@ from rich.table import Table
 
 def times(result: Mapping[str, Any]) -> Table:
     """Quantiles in ms, a row each; fits 80 columns."""
+    setup = result["setup"]
     table = Table("ms", "p50", "p95", "p99", "max", "planned")
     rows = {
         "time to final text": result["ttfs_ms"],
+        **({} if setup["end"] == "silence" else {f"answer to {setup['end'].replace('_', '-')}": result["answer_ms"]}),
         "of it, VAD stop": result["endpoint_wait_ms"],
         "response": result["response_ms"],
         **{f"  {name}": spent for name, spent in result["slices_ms"].items()},
@@ -47,6 +49,8 @@ def lines(result: Mapping[str, Any]) -> list[str]:
         told.append(f"{revised['revised']} shown words revised, {_percent(revised['rate'])} of {revised['final_words']} final words")
     if (eager := result["eager"]) is not None:
         told.append(f"{eager['stood']} of {eager['told']} eager texts stood")
+    if result["answer_by_baseline"] is not None:
+        told.append(f"answer, p50: {result['answer_by_baseline']:.2f} times the baseline")
     used = "process not known, "
     if server is not None:
         resident_mb = server["resident_mb"]

@@ -11,6 +11,8 @@ import numpy as np
 from asr_server.api.clip import SAMPLE_BYTES, Clip
 
 CHUNK_MS = 20
+ROUNDING_S = 0.0005
+"""Half a millisecond past the border of a chunk still is that border."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Microphone:
     """How long it stays open after the clip when nobody closes it."""
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chunk_ms: int = CHUNK_MS
     start_s: float = field(init=False)
     """When the clip began, by `now`."""
     lags: list[Lag] = field(init=False, default_factory=list)
@@ -57,8 +60,8 @@ class Microphone:
 
     def due_at_s(self, position_s: float) -> float:
         """When a microphone has the chunk with the sample before `position_s`, by `now`; whether it went in time is in `lags`."""
-        # A server's positions are rounded to its own samples: half a millisecond past a border still is that border.
-        number = math.ceil((position_s - 0.0005) * self.clip.bytes_per_second / self._chunk_bytes)
+        # A server's positions are rounded to its own samples.
+        number = math.ceil((position_s - ROUNDING_S) * self.clip.bytes_per_second / self._chunk_bytes)
         return self._due_s(max(number, 1))
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -75,11 +78,11 @@ class Microphone:
 
     @property
     def _chunk_bytes(self) -> int:
-        return self.clip.rate_hz * CHUNK_MS // 1000 * self.clip.channels * SAMPLE_BYTES
+        return self.clip.rate_hz * self.chunk_ms // 1000 * self.clip.channels * SAMPLE_BYTES
 
     def _due_s(self, number: int) -> float:
         """Chunks are counted from 1."""
-        return self.start_s + number * CHUNK_MS / 1000
+        return self.start_s + number * self.chunk_ms / 1000
 
     def _audio(self) -> Iterator[bytes]:
         """Whole chunks: the clip's last one is filled up with silence."""
@@ -88,7 +91,7 @@ class Microphone:
         for start in range(0, len(self.clip.pcm), chunk_bytes):
             chunk = self.clip.pcm[start : start + chunk_bytes]
             yield chunk + silence[len(chunk) :]
-        for _ in range(round(self.max_silence_s * 1000 / CHUNK_MS)):
+        for _ in range(round(self.max_silence_s * 1000 / self.chunk_ms)):
             yield silence
 
 

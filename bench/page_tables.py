@@ -60,6 +60,7 @@ def labels_of(runs: Sequence[LatencyResult]) -> list[str]:
 def times_rows(runs: Sequence[LatencyResult]) -> list[TimesRow]:
     rows = [
         ("time to final text", "ttfs_ms", False),
+        *((("answer to Finalize or half-close", "answer_ms", False),) if any(run.setup["end"] != "silence" for run in runs) else ()),
         ("of it, VAD stop", "endpoint_wait_ms", True),
         ("response", "response_ms", False),
         *((name, f"slices_ms.{name}", True) for name in SLICE_NAMES),

@@ -1,7 +1,7 @@
 """Results of `python -m bench`, read back: what `compare` and the page work on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -10,19 +10,23 @@ from typing import Any
 from asr_server.errors import WrongCall
 from bench import values
 from bench.growth import Sample
-from bench.quantiles import Quantiles
+from bench.quantiles import Quantiles, quantiles
 from eval.wer import ErrorCounts
 
 MACHINE = ("cpu", "cores", "flags")
 """What is the machine of a result's `machine`; the rest are versions."""
 YARDSTICK = ("ctranslate2", "faster_whisper")
 """Libraries that the baseline's speed hangs on: where one differs, it does not tell how fast the machine was."""
-_SETUP = ("manifest_sha256", "interim_results", "preset", "own_server", "vad_stop_ms", "budget_ms")
-LATENCY_SETUP = (*_SETUP, "eager_results", "warm_up_clips", "model_alone")
+LATER_SETUP: Mapping[str, Any] = {"preset": "", "eager_results": False, "end": "silence", "config": None}
+"""Settings that results of before they could be chosen do not name, and what was done then; of a preset it is not known which."""
+_SETUP = ("manifest_sha256", "interim_results", "preset", "own_server", "config", "vad_stop_ms", "budget_ms")
+LATENCY_SETUP = (*_SETUP, "eager_results", "end", "warm_up_clips", "model_alone")
 CAPACITY_SETUP = (*_SETUP, "clips", "max_duration_s")
 """Of how it was measured, what comparing looks at."""
 TIMES = ("ttfs_ms", "response_ms", "floor_ms", "baseline_ms")
 COUNTS = ("late", "degraded", "lost", "early", "refused")
+UNREAD = {"recovery": "overload", "quiet": "idle"}
+"""Commands whose results are read by people alone, by a field that only theirs have."""
 TROUBLES = ("late", "refused", "lost", "early", "failed")
 """What never should happen at any number of streams."""
 
@@ -104,7 +108,7 @@ class LatencyResult:
     machine: Mapping[str, Any]
     system: Mapping[str, Any]
     fields: Mapping[str, Any]
-    """All of the JSON."""
+    """All of the JSON; where it is of before answers were timed, with none."""
 
     @property
     def finals(self) -> tuple[FinalTimes, ...]:
@@ -191,6 +195,9 @@ def read_result(path: Path) -> Result:
 def result_of(fields: Any, name: str) -> Result:  # noqa: ANN401 - JSON, whose shape is found out here
     """The JSON of any bench as it is. `name`: what a reader knows it by. Raises WrongCall when it is none of this version's."""
     try:
+        for field, command in UNREAD.items():
+            if field in fields:
+                raise ValueError(f"it is of `bench {command}`, which is neither compared nor made a page of")
         if "max_streams" in fields:
             return _capacity(fields, name)
         if "samples" in fields:
@@ -202,7 +209,7 @@ def result_of(fields: Any, name: str) -> Result:  # noqa: ANN401 - JSON, whose s
 
 def _latency(fields: Mapping[str, Any], name: str) -> LatencyResult:
     clips = [_clip(row) for row in values.rows(fields, "runs")]
-    setup = values.group(fields, "setup", LATENCY_SETUP)
+    setup = _setup(fields, LATENCY_SETUP)
     return LatencyResult(
         name=name,
         clips={clip.id: clip for clip in clips},
@@ -215,8 +222,13 @@ def _latency(fields: Mapping[str, Any], name: str) -> LatencyResult:
         setup=setup,
         machine=values.group(fields, "machine", (*MACHINE, *YARDSTICK)),
         system=values.group(fields, "system"),
-        fields=fields,
+        fields={"answer_ms": quantiles([]), **fields},
     )
+
+
+def _setup(fields: Mapping[str, Any], wanted: Iterable[str]) -> Mapping[str, Any]:
+    found = values.group(fields, "setup", [name for name in wanted if name not in LATER_SETUP])
+    return {**LATER_SETUP, **found}
 
 
 def _clip(row: object) -> ClipTimes:
@@ -265,7 +277,7 @@ def _capacity(fields: Mapping[str, Any], name: str) -> CapacityResult:
         percentile=percentile,
         curve=tuple(sorted(curve, key=lambda point: point.streams)),
         requests_per_s=None if unary is None else values.number(unary, "requests_per_s", least=0.0),
-        setup=values.group(fields, "setup", CAPACITY_SETUP),
+        setup=_setup(fields, CAPACITY_SETUP),
         machine=values.group(fields, "machine", MACHINE),
         system=values.group(fields, "system"),
         fields=fields,

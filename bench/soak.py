@@ -11,6 +11,7 @@ from asr_server.errors import SpeechError
 from bench.growth import SLOWER_MS, Level, Sample, Thirds, Trend, files_level, memory_trend, thirds, threads_level
 from bench.load import Turn
 from bench.quantiles import quantiles
+from bench.serving import Config, StopMs
 from bench.usage import MB, Watched
 from bench.validity import invalid_because
 from bench.visitors import Visit
@@ -36,12 +37,17 @@ class Setup:
     clips: int
     max_duration_s: float
     interim_results: bool
+    preset: str
+    """Of the streams, by its name, also where it was the server's choice; visits have the server's. "": the server has none."""
     own_server: bool
+    config: Config | None
     process_known: bool
     """Without it memory, threads and files of the server are not seen, and not judged."""
     sample_every_s: float
     visit_every_s: float
+    stop_ms: StopMs
     vad_stop_ms: int
+    """The longest of them."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from asr_server.api.clip import Clip as Audio
 from asr_server.api.options import StreamOptions
 from asr_server.api.results import Heard, LedgerView, Result
 from asr_server.errors import AsrError, ServerBusy
+from bench.ending import End, Ending
 from bench.pace import Lag, Microphone
 from bench.partials import Shown, first_text_ms
 from bench.speech_end import SpeechEnd
@@ -43,12 +44,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of the server for each clip."""
+    """What is asked of the server for each clip, and how the caller ends."""
 
     interim_results: bool = False
     eager_results: bool = False
     preset: str = ""
     """"": the server's."""
+    end: End = End.SILENCE
 
     def options(self, part: Part) -> StreamOptions:
         wanted = StreamOptions(
@@ -99,6 +101,10 @@ class Spoken:
     """In the order in which they came."""
     eager_stood: int = 0
     """Of them, how many the finals began with."""
+    answer_ms: float | None = None
+    """From the caller's Finalize or half-close to the last final being here; None where the microphone stayed open or nothing came."""
+    retry_after_s: float | None = None
+    """What a server that refused asked to wait; None when it did not say."""
 
     @property
     def text(self) -> str:
@@ -160,30 +166,37 @@ async def speak(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Spoken:
-    """One clip into an open microphone, closed when the server says that the utterance is over. A call that is refused or fails is told
-    in the result, with what came before.
+    """One clip into an open microphone, closed when the server says that the utterance is over; or ended by the caller as `ask` has it. A
+    call that is refused or fails is told in the result, with what came before.
 
     The clip begins when this is called, not when the server accepts or takes anything, and times count from when its samples were due: a
     server that is late for the audio is late for the text. `now`: the clock by which the server's texts are stamped.
     """
     microphone = Microphone(part.audio, now=now, sleep=sleep)
+    ending = Ending(microphone, ask.end, part.end.at_s)
     texts: list[Result] = []
-    eager_stood, error, refused = 0, "", False
+    eager_stood, error, refused, retry_after_s = 0, "", False, None
     try:
-        async with aclosing(server.stream(microphone.chunks(), ask.options(part))) as stream:
+        async with aclosing(server.stream(ending.audio(), ask.options(part))) as stream:
             async for heard in stream:
                 if isinstance(heard, Result):
                     texts.append(heard)
                 elif heard.kind == "end_of_utterance" and heard.at_s >= part.end.at_s:
-                    microphone.close()
+                    ending.close()
+                elif heard.kind == "finalized":
+                    ending.answered(heard.received_at_s)
                 elif heard.kind == "eager_stood":
                     eager_stood += 1
+        ending.answered(now())
+    except ServerBusy as busy:
+        error, refused, retry_after_s = str(busy), True, busy.retry_after_s
     except AsrError as failure:
-        error, refused = str(failure), isinstance(failure, ServerBusy)
+        error = str(failure)
     finals = tuple(_seen(text, microphone, part.end) for text in texts if text.is_final)
     shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts if not _is_eager(text))
     eager = tuple(EagerSeen(text.segment, text.text, _held_after_ms(text, microphone, part.end.at_s)) for text in texts if _is_eager(text))
-    return Spoken(part, finals, tuple(microphone.lags), error, refused, shown, eager, eager_stood)
+    answer_ms = ending.answer_ms(max((text.received_at_s for text in texts if text.is_final), default=None))
+    return Spoken(part, finals, tuple(microphone.lags), error, refused, shown, eager, eager_stood, answer_ms, retry_after_s)
 
 
 def _is_eager(text: Result) -> bool:

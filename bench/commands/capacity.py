@@ -16,6 +16,7 @@ from asr_server.watch.stall import LoopStallMonitor
 from bench.capacity import FIELDS, Repeat, Setup, Slo, heard_of, load_of, notes_on, report
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
+    ConfigOption,
     InterimOption,
     JsonOption,
     ManifestOption,
@@ -24,7 +25,7 @@ from bench.commands.speaking import (
     PresetOption,
     ServerOption,
     ServerPidOption,
-    check_server_pid,
+    check_server,
     client_of,
     clock,
     ready,
@@ -35,7 +36,7 @@ from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
 from bench.process import ProcessWatch
 from bench.search import search
-from bench.serving import Serving, StopMs, serving
+from bench.serving import Config, Serving, StopMs, serving
 from bench.streams import Ask, Part
 from bench.unary import File, OwnUse, Throughput, climb, closed_loop
 from bench.usage import readings_of, used
@@ -59,7 +60,8 @@ def capacity_command(
     max_duration_s: MaxDurationOption = 8.0,
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
-    model: ModelOption = "base",
+    model: ModelOption = None,
+    config: ConfigOption = None,
     preset: PresetOption = "",
     interim: InterimOption = False,
     no_unary: Annotated[bool, typer.Option("--no-unary", help="Do not measure whole files in one call too.")] = False,
@@ -71,16 +73,16 @@ def capacity_command(
     """
     check_writable(json, inputs=[manifest])
     check_page(html, inputs=[manifest, json])
-    check_server_pid(server, server_pid)
+    check_server(server, server_pid, config)
     requirements = requirements_of([as_requirement(text) for text in require or ()], FIELDS)
     check_within(requirements, max_streams)
     clips = spoken_clips(manifest, max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest, json)
+    measured_on, data, settings = machine(), of_manifest(manifest, json), Config.of(config)
     parts = ready(clips)
     slo = Slo(slo_ms, percentile)
 
     async def measure() -> dict[str, Any]:
-        async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
+        async with serving(server, model, pid=server_pid, config=config) as served, client_of(served.address, parts) as client:
             info = await client.server_info()
             used_preset = preset_of(info, preset)
             stop_ms = StopMs.of(used_preset)
@@ -108,6 +110,7 @@ def capacity_command(
             interim_results=interim,
             preset=used_preset.name,
             own_server=served.is_own,
+            config=settings,
             stop_ms=stop_ms,
             vad_stop_ms=stop_ms.longest,
             budget_ms={part.name: part.planned_ms for part in info.budget},

@@ -19,6 +19,7 @@ from asr_server.session import SessionOptions
 from asr_server.version import code_version
 from audio_norm import DataDefinition, load_definition
 from bench.charts import svg_file_of, tradeoff
+from bench.clips import up_to
 from bench.commands.speaking import JsonOption, ManifestOption
 from bench.curve import ClipResult, ClipSimulator, Point, summarize
 from bench.machine import machine
@@ -61,7 +62,7 @@ def curve_command(
     named = [_varied(text) for text in vary] if vary else [Point.of_preset(preset) for preset in PRESETS.values()]
     lines = {} if vary else fixed_waits()
     points = [*named, *chain.from_iterable(lines.values())]
-    clips = [clip for clip in read_manifest(manifest) if clip.duration_s is None or clip.duration_s <= max_duration_s][:limit]
+    clips = list(islice(up_to(read_manifest(manifest), max_duration_s), limit))
     if not clips:
         raise typer.BadParameter(f"no clip of up to {max_duration_s:g} s in {manifest}", param_hint="--manifest")
     resolve(model)  # not found by the processes below, it would be told many times

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from asr_server.watch.stall import LoopStallMonitor
 from bench.alone import Alone, hear_whole, measure_baseline, measure_floor
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
+    ConfigOption,
     InterimOption,
     JsonOption,
     ManifestOption,
@@ -23,17 +25,18 @@ from bench.commands.speaking import (
     PresetOption,
     ServerOption,
     ServerPidOption,
-    check_server_pid,
+    check_server,
     client_of,
     ready,
 )
+from bench.ending import End
 from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, report, select, warm_up
 from bench.latency_table import lines, times
 from bench.machine import machine
 from bench.process import ProcessWatch
-from bench.serving import StopMs, serving
+from bench.serving import Config, StopMs, serving
 from bench.streams import Ask, Part, Spoken, speak_all
-from bench.twin import MODEL, Twin, twin_of
+from bench.twin import Twin, twin_of
 from bench.usage import readings_of, used
 from eval.by_engine import Defined, EngineRecogniser
 from eval.by_faster_whisper import FasterWhisper
@@ -57,9 +60,17 @@ def latency_command(
     server_pid: ServerPidOption = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Name or directory, of the server that is started (base) and of all measured here; else the --server's own."),
+        typer.Option(
+            help="Name or directory, of the server that is started and of all measured here. Default: of the server what --config names, "
+            "else base; of the rest the server's own."
+        ),
     ] = None,
+    config: ConfigOption = None,
     preset: PresetOption = "",
+    end: Annotated[
+        End,
+        typer.Option(help="What a caller does at the end of speech: keep the microphone open, send Finalize, or half-close the call."),
+    ] = End.SILENCE,
     interim: InterimOption = False,
     eager: Annotated[bool, typer.Option("--eager", help="Ask for texts before segments are closed too, and time them.")] = False,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave plain faster-whisper out: quicker.")] = False,
@@ -73,15 +84,16 @@ def latency_command(
     check_writable(json, inputs=[manifest])
     check_page(html, inputs=[manifest, json])
     requirements = requirements_of(require, FIELDS)
-    check_server_pid(server, server_pid)
+    check_server(server, server_pid, config)
     if model is not None:
         resolve(model)  # not found after everything was spoken, it would cost the run
     known = read_manifest(manifest)
     clips = select(known, streams=streams, limit=limit, max_duration_s=max_duration_s)
     before = warm_up(known, clips, count=warm_up_clips, max_duration_s=max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest, json)
-    wish = _Wish(ready(clips), ready(before), streams, Ask(interim_results=interim, eager_results=eager, preset=preset))
-    visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model or MODEL))
+    measured_on, data, settings = machine(), of_manifest(manifest, json), Config.of(config)
+    ask = Ask(interim_results=interim, eager_results=eager, preset=preset, end=end)
+    wish = _Wish(ready(clips), ready(before), streams, ask)
+    visit = asyncio.run(_visit(wish, server=server, server_pid=server_pid, model=model, config=config))
     info = visit.info
     twin = twin_of(info, model)
     results = _alone(visit.results, twin, baseline=not no_baseline)
@@ -92,9 +104,11 @@ def latency_command(
         interim_results=interim,
         eager_results=eager,
         preset=visit.preset.name,
+        end=ask.end,
         max_duration_s=max_duration_s,
         warm_up_clips=len(before),
         own_server=server is None,
+        config=settings,
         stop_ms=StopMs.of(visit.preset),
         vad_stop_ms=visit.preset.longest_stop_ms,
         budget_ms={part.name: part.planned_ms for part in info.budget},
@@ -135,8 +149,11 @@ class _Visit:
     surroundings: Surroundings
 
 
-async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, model: str) -> _Visit:
-    async with serving(server, model, pid=server_pid) as served, client_of(served.address, [*wish.parts, *wish.warm_up]) as client:
+async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, model: str | None, config: Path | None) -> _Visit:
+    async with (
+        serving(server, model, pid=server_pid, config=config) as served,
+        client_of(served.address, [*wish.parts, *wish.warm_up]) as client,
+    ):
         # A server that cannot be reached, or lacks the preset, is a wrong call, not a run in which every clip failed.
         preset = preset_of(await client.server_info(), wish.ask.preset)
         with progress("warming up", len(wish.warm_up)) as spoken:

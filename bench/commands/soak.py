@@ -4,7 +4,6 @@ import asyncio
 import os
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from rich.table import Table
 from asr_server.watch.stall import LoopStallMonitor
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
+    ConfigOption,
     InterimOption,
     JsonOption,
     ManifestOption,
@@ -22,7 +22,7 @@ from bench.commands.speaking import (
     PresetOption,
     ServerOption,
     ServerPidOption,
-    check_server_pid,
+    check_server,
     client_of,
     clock,
     ready,
@@ -32,7 +32,7 @@ from bench.commands.speaking import (
 from bench.load import Load, Turn, expected_s, steady_load
 from bench.machine import machine
 from bench.process import ProcessWatch
-from bench.serving import StopMs, serving
+from bench.serving import Config, StopMs, serving
 from bench.soak import FIELDS, Setup, Tally, answered, interval_s, judge, report, sessions_left, take_samples, visit_interval_s
 from bench.streams import Ask
 from bench.usage import readings_of, used
@@ -41,15 +41,6 @@ from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, write_json
-
-
-@dataclass(frozen=True, slots=True)
-class _PresetSetup(Setup):
-    """With how the streams were served; visits have the server's choice."""
-
-    preset: str
-    stop_ms: StopMs
-    """Its longest is `vad_stop_ms`."""
 
 
 def soak_command(
@@ -62,7 +53,8 @@ def soak_command(
     max_duration_s: MaxDurationOption = 8.0,
     server: ServerOption = None,
     server_pid: ServerPidOption = None,
-    model: ModelOption = "base",
+    model: ModelOption = None,
+    config: ConfigOption = None,
     preset: PresetOption = "",
     interim: InterimOption = False,
     html: HtmlOption = None,
@@ -70,16 +62,16 @@ def soak_command(
     """A long load with callers that misbehave: exit code 1 when the server grows, slows down or fails them."""
     check_writable(json, inputs=[manifest])
     check_page(html, inputs=[manifest, json])
-    check_server_pid(server, server_pid)
+    check_server(server, server_pid, config)
     requirements = requirements_of(require, FIELDS)
     clips = spoken_clips(manifest, max_duration_s)
-    measured_on, data = machine(), of_manifest(manifest, json)
+    measured_on, data, settings = machine(), of_manifest(manifest, json), Config.of(config)
     parts = ready(clips)
     run_s = minutes * 60
     load = Load(streams, run_s, ask=Ask(interim_results=interim, preset=preset))
 
     async def soak() -> dict[str, object]:
-        async with serving(server, model, pid=server_pid) as served, client_of(served.address, parts) as client:
+        async with serving(server, model, pid=server_pid, config=config) as served, client_of(served.address, parts) as client:
             if served.process is None:
                 say("the server's process is not known: only sessions and times are watched; name it with --server-pid")
 
@@ -116,7 +108,7 @@ def soak_command(
             )
             last = await answered(client.server_info())
             stall_ms = None if last is None else last.longest_loop_stall_ms
-        setup = _PresetSetup(
+        setup = Setup(
             manifest=str(data["manifest"]),
             manifest_sha256=str(data["sha256"]),
             minutes=minutes,
@@ -124,13 +116,14 @@ def soak_command(
             clips=len(parts),
             max_duration_s=max_duration_s,
             interim_results=interim,
+            preset=used_preset.name,
             own_server=served.is_own,
+            config=settings,
             process_known=served.process is not None,
             sample_every_s=every_s,
             visit_every_s=visit_interval_s(run_s),
-            vad_stop_ms=used_preset.longest_stop_ms,
-            preset=used_preset.name,
             stop_ms=StopMs.of(used_preset),
+            vad_stop_ms=used_preset.longest_stop_ms,
         )
         return report(tally, verdict, setup=setup, system=server_system(info), machine=measured_on, longest_loop_stall_ms=stall_ms)
 

@@ -12,9 +12,8 @@ from rich.console import Console
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions
 from asr_server.errors import WrongCall
-from bench.latency import make_ready
+from bench.clips import make_ready, up_to
 from bench.streams import Part
-from eval.audio import duration_s
 from eval.console import progress
 from eval.manifest import Clip, read_manifest
 
@@ -26,7 +25,11 @@ JsonOption = Annotated[Path, typer.Option("--json", help="Where the whole result
 MaxDurationOption = Annotated[float, typer.Option("--max-duration-s", min=0.1, help="Longer clips are left out.")]
 ServerOption = Annotated[str | None, typer.Option(help="host:port; without it one is started for the run.")]
 ServerPidOption = Annotated[int | None, typer.Option(min=1, help="Process of a --server on this machine, to see what it uses.")]
-ModelOption = Annotated[str, typer.Option(help="Name or directory: of the server that is started.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(help="Name or directory, of the server that is started. Default: what --config names, else base.", show_default=False),
+]
+ConfigOption = Annotated[Path | None, typer.Option(help="YAML settings of the server that is started, as `asr-server serve --config`.")]
 PresetOption = Annotated[
     str,
     typer.Option(help="How streams weigh accuracy against time: fast, balanced or accurate. Default: the server's.", show_default=False),
@@ -34,15 +37,19 @@ PresetOption = Annotated[
 InterimOption = Annotated[bool, typer.Option("--interim", help="Ask for partial results too, as a live display does.")]
 
 
-def check_server_pid(server: str | None, server_pid: int | None) -> None:
-    """Raises WrongCall for an option that would have no effect."""
+def check_server(server: str | None, server_pid: int | None, config: Path | None) -> None:
+    """Raises WrongCall for an option that would have no effect, and for a config that cannot be read."""
     if server_pid is not None and server is None:
         raise WrongCall("--server-pid goes with --server: the process of a server that is started for the run is known")
+    if config is not None and server is not None:
+        raise WrongCall("--config goes without --server: it is of the server that is started for the run")
+    if config is not None and not config.is_file():
+        raise WrongCall(f"--config {config}: no such file")
 
 
 def spoken_clips(manifest: Path, max_duration_s: float) -> list[Clip]:
     """With words in them, and not too long. Raises WrongCall when none is left."""
-    chosen = [clip for clip in read_manifest(manifest) if clip.text.strip() and duration_s(clip) <= max_duration_s]
+    chosen = list(up_to((clip for clip in read_manifest(manifest) if clip.text.strip()), max_duration_s))
     if not chosen:
         raise WrongCall(f"{manifest}: no clip with words of at most {max_duration_s:g} s (--max-duration-s)")
     return chosen

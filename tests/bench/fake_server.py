@@ -1,4 +1,4 @@
-"""A server that has been told what to answer: each answer when its position in the audio has arrived."""
+"""A server that has been told what to answer: each answer when its position in the audio has arrived, or with the caller's Finalize."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -34,15 +34,18 @@ class FakeServer:
         *,
         fails: bool = False,
         refuses: int = 0,
+        retry_after_s: float | None = None,
         works: Callable[[float], object] = lambda heard_s: None,
     ) -> None:
-        """`refuses`: so many calls before it has room. `works`: called before it takes more audio, with how much of it was heard, to let a
-        clock go on."""
+        """`refuses`: so many calls before it has room, telling each to wait `retry_after_s`. `works`: called before it takes more audio,
+        with how much of it was heard, to let a clock go on."""
         self._answers = answers
         self._fails = fails
         self._refuses = refuses
+        self._retry_after_s = retry_after_s
         self._works = works
         self.heard_s: list[float] = []
+        self.controls: list[Control] = []
         self.asked: list[StreamOptions] = []
         self.most_open = 0
         self._open = 0
@@ -53,14 +56,18 @@ class FakeServer:
         self.asked.append(options)
         if self._refuses:
             self._refuses -= 1
-            raise ServerBusy("RESOURCE_EXHAUSTED", "no room")
+            raise ServerBusy("RESOURCE_EXHAUSTED", "no room", retry_after_s=self._retry_after_s)
         self._open += 1
         self.most_open = max(self.most_open, self._open)
         heard_bytes = 0
         waiting = list(self._answers)
         self._works(0.0)
         async for chunk in audio:
-            assert isinstance(chunk, bytes)
+            if isinstance(chunk, Control):
+                self.controls.append(chunk)
+                while waiting and chunk is Control.FINALIZE:
+                    yield waiting.pop(0)[1]
+                continue
             heard_bytes += len(chunk)
             await asyncio.sleep(0)
             while waiting and heard_bytes / (2 * RATE_HZ) >= waiting[0][0]:
@@ -76,6 +83,10 @@ class FakeServer:
 
 def utterance_ended(at_s: float) -> SpeechEvent:
     return SpeechEvent("end_of_utterance", at_s, 0.0)
+
+
+def finalized(at_s: float, received_at_s: float) -> SpeechEvent:
+    return SpeechEvent("finalized", at_s, received_at_s)
 
 
 def settled(kind: Literal["eager_stood", "eager_withdrawn"], at_s: float) -> SpeechEvent:

@@ -43,6 +43,7 @@ SETUP = Setup(
     interim_results=False,
     preset="balanced",
     own_server=True,
+    config=None,
     stop_ms=StopMs(200, 480),
     vad_stop_ms=480,
     budget_ms={"asr": 300.0},

@@ -29,6 +29,19 @@ def manifest(tmp_path: Path) -> Path:
         ("latency --manifest m.jsonl --json o.json", "a.wav"),
         ("latency --manifest m.jsonl --json o.json --warm-up -1", "'--warm-up'"),
         ("latency --manifest m.jsonl --json o.json --server-pid 1", "--server-pid goes with --server"),
+        ("latency --manifest m.jsonl --json o.json --end hang_up", "'--end'"),
+        ("latency --manifest m.jsonl --json o.json --config s.yaml", "--config s.yaml: no such file"),
+        *(
+            (f"{command} --manifest m.jsonl --json o.json --config m.jsonl --server a:1", "--config goes without --server")
+            for command in ("latency", "capacity", "soak --minutes 1", "idle", "overload --streams 1")
+        ),
+        ("idle --manifest m.jsonl --json o.json --quiet loud", "'--quiet'"),
+        ("idle --manifest m.jsonl --json o.json --server a:1 --active 2", "--active goes without --server"),
+        ("idle --manifest m.jsonl --json o.json --require wer<1", "the result has no wer; the result has streams"),
+        ("idle --manifest m.jsonl --json m.jsonl", "--json m.jsonl: is another file of this command"),
+        ("overload --manifest m.jsonl --json o.json", "'--streams'"),
+        ("overload --manifest m.jsonl --json o.json --streams 1 --factor 0.5", "'--factor'"),
+        ("overload --manifest m.jsonl --json o.json --streams 1 --require wer<1", "the result has no wer; the result has streams"),
         ("latency --manifest m.jsonl --json o.json --require fast", "--require 'fast': wanted PATH OPERATOR NUMBER"),
         ("latency --manifest m.jsonl --json o.json --require ttfs<1", "--require 'ttfs<1': the result has no ttfs; the result has streams"),
         ("capacity --manifest m.jsonl --json o.json --require wer<1", "the result has no wer; the result has max_streams"),

@@ -208,6 +208,11 @@ def test_that_one_run_asked_for_eager_results_is_noted() -> None:
     assert asked.notes == ("eager results: off, then on",)
 
 
+def test_that_the_servers_had_other_settings_is_noted() -> None:
+    asked = compared(CLIPS, setup={**latency(CLIPS)["setup"], "config": {"name": "s.yaml", "sha256": "0f"}})
+    assert asked.notes == ("settings of the server: none, then name s.yaml sha256 0f",)
+
+
 def test_ratios_to_what_the_same_run_measured_alone_are_told() -> None:
     fields = compared(CLIPS).as_json()
     assert fields["ratios"] == {
@@ -223,6 +228,7 @@ def test_ratios_to_what_the_same_run_measured_alone_are_told() -> None:
         ({"setup": {**latency(CLIPS)["setup"], "preset": "fast"}}, "preset balanced, then fast"),
         ({"setup": {**latency(CLIPS)["setup"], "vad_stop_ms": 200}}, "VAD stop 500, then 200"),
         ({"setup": {**latency(CLIPS)["setup"], "interim_results": False}}, "partials on, then off"),
+        ({"setup": {**latency(CLIPS)["setup"], "end": "finalize"}}, "end of a call by silence, then finalize"),
         ({"text_rules": "others"}, "texts by the rules whisper-normalizer 0.1.15, then others"),
         ({"runs": latency(CLIPS[:-1])["runs"]}, "1 clips are in one of the two only, such as clip 23"),
         ({"runs": latency([replace(said, text="other words") for said in CLIPS])["runs"]}, "another reference for the clip clip 0"),

@@ -13,7 +13,9 @@ from asr_server.api.results import LedgerView, Slice
 from asr_server.engine.engine import Release
 from asr_server.errors import WrongCall
 from bench.alone import Alone
-from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, make_ready, report, select, warm_up
+from bench.clips import make_ready
+from bench.ending import End
+from bench.latency import FIELDS, Measured, Setup, Surroundings, is_good, report, select, warm_up
 from bench.latency_table import lines, times
 from bench.pace import Lag
 from bench.partials import Shown
@@ -32,9 +34,11 @@ SETUP = Setup(
     interim_results=True,
     eager_results=False,
     preset="balanced",
+    end=End.SILENCE,
     max_duration_s=8.0,
     warm_up_clips=2,
     own_server=True,
+    config=None,
     stop_ms=StopMs(200, 480),
     vad_stop_ms=480,
     budget_ms={"asr": 300.0},
@@ -125,6 +129,22 @@ def test_the_preset_is_told_with_its_shortest_and_longest_wait() -> None:
     result = result_of(machine=MACHINE)
     assert (result["setup"]["preset"], result["setup"]["stop_ms"]) == ("balanced", {"shortest": 200, "longest": 480})
     assert lines(result)[0] == "preset balanced: segments are closed after 200 to 480 ms of silence"
+
+
+def test_the_answer_to_a_caller_who_ends_is_told_beside_the_baseline() -> None:
+    answered = [replace(spoken(text, seen(text, 600)), answer_ms=ms) for text, ms in (("one", 100.0), ("two", 200.0))]
+    result = result_of(*answered, setup=replace(SETUP, end=End.FINALIZE), machine=MACHINE)
+    assert result["answer_ms"] == {"p50": 100, "p95": 200, "p99": 200, "max": 200}
+    assert (result["answer_by_baseline"], result["setup"]["end"]) == (0.25, "finalize")
+    assert [run["answer_ms"] for run in result["runs"]] == [100, 200]
+    assert "answer, p50: 0.25 times the baseline" in lines(result)
+    assert "answer to finalize" in [str(cell) for cell in times(result).columns[0].cells]
+
+
+def test_an_open_microphone_has_no_answer_to_tell() -> None:
+    result = result_of(spoken("one", seen("one", 600)), machine=MACHINE)
+    assert (result["answer_ms"]["p50"], result["answer_by_baseline"]) == (None, None)
+    assert not [cell for cell in times(result).columns[0].cells if str(cell).startswith("answer")]
 
 
 def test_slices_are_told_as_spent_beside_what_was_planned() -> None:

@@ -50,6 +50,14 @@ def test_a_preset_and_eager_results_are_asked_for_and_accounted_for(tmp_path: Pa
     assert result["eager"]["ms"]["p50"] <= result["ttfs_ms"]["p50"]
 
 
+@pytest.mark.parametrize("end", ["finalize", "half_close"])
+def test_the_answer_to_a_caller_who_ends_is_timed(tmp_path: Path, server_address: str, end: str) -> None:
+    _, result = bench(tmp_path, server_address, "--end", end)
+    assert (result["setup"]["end"], result["lost"], result["failed"]) == (end, 0, [])
+    assert result["answer_ms"]["p50"] == result["runs"][0]["answer_ms"] > 0
+    assert result["answer_by_baseline"] == pytest.approx(result["answer_ms"]["p50"] / result["baseline_ms"]["p50"], abs=0.001)
+
+
 def test_a_preset_that_the_server_does_not_have_is_a_wrong_call(
     tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

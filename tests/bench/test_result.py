@@ -14,6 +14,7 @@ from asr_server.errors import WrongCall
 from bench import values
 from bench.compare import compare
 from bench.compare_capacity import compare_capacity
+from bench.page import page_of
 from bench.result import CapacityResult, LatencyResult, Result, read_result, result_of
 from bench.slower import Tolerance
 from tests.bench.made_results import Said, capacity, latency
@@ -108,6 +109,35 @@ def test_a_number_that_python_refuses_to_read_is_a_wrong_call(tmp_path: Path) ->
     path.write_text('{"streams": ' + "1" * 5000 + "}")
     with pytest.raises(WrongCall, match="is not JSON"):
         read_result(path)
+
+
+def earlier(fields: Fields) -> Fields:
+    """As it was before there were presets, and ends that a caller chooses."""
+    setup = {name: value for name, value in fields["setup"].items() if name not in ("preset", "eager_results", "end", "config", "stop_ms")}
+    return {name: value for name, value in fields.items() if name not in ("eager", "answer_ms", "answer_by_baseline")} | {"setup": setup}
+
+
+@pytest.mark.parametrize("fields", [LATENCY, CAPACITY])
+def test_results_of_before_presets_are_read_and_compared_with_each_other(fields: Fields) -> None:
+    before = result_of(earlier(fields), "a.json")
+    assert isinstance(before, (LatencyResult, CapacityResult))
+    assert (before.setup["preset"], before.setup["end"], before.setup["config"]) == ("", "silence", None)
+    assert refused(earlier(fields), earlier(fields)) == ""
+
+
+@pytest.mark.parametrize(("fields", "preset"), [(LATENCY, "balanced"), (CAPACITY, "fast")])
+def test_a_preset_that_is_not_known_is_not_compared_with_one_that_is(fields: Fields, preset: str) -> None:
+    assert refused(earlier(fields), fields) == f"not comparable: preset not known, then {preset}"
+
+
+def test_the_page_of_a_result_of_before_presets_can_be_made() -> None:
+    assert "<html" in page_of([earlier(LATENCY), earlier(CAPACITY)])
+
+
+@pytest.mark.parametrize(("field", "command"), [("recovery", "overload"), ("quiet", "idle")])
+def test_a_result_that_is_neither_compared_nor_shown_is_named(field: str, command: str) -> None:
+    with pytest.raises(WrongCall, match=f"a.json .*: it is of `bench {command}`, which is neither compared nor made a page of"):
+        result_of({field: {}}, "a.json")
 
 
 def test_the_time_that_is_promised_is_the_one_shown() -> None:

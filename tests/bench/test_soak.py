@@ -23,6 +23,7 @@ from bench.load import Turn
 from bench.pace import Lag
 from bench.process import ProcessWatch, Usage
 from bench.result import SoakResult, read_result
+from bench.serving import StopMs
 from bench.soak import (
     FIELDS,
     Setup,
@@ -53,10 +54,13 @@ SETUP = Setup(
     clips=5,
     max_duration_s=8.0,
     interim_results=False,
+    preset="balanced",
     own_server=True,
+    config=None,
     process_known=True,
     sample_every_s=5.0,
     visit_every_s=15.0,
+    stop_ms=StopMs(200, 500),
     vad_stop_ms=500,
 )
 SYSTEM = System("1.0", "v1", Release("fake", "0" * 64))

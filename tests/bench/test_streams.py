@@ -3,13 +3,15 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import Heard
+from bench.ending import End
 from bench.partials import Shown
 from bench.speech_end import SpeechEnd
 from bench.streams import EARLY_MS, Ask, EagerSeen, FinalSeen, Part, Spoken, speak, speak_all
 from eval.manifest import Clip
-from tests.bench.fake_server import RATE_HZ, FakeServer, eager, final, partial, settled, utterance_ended
+from tests.bench.fake_server import RATE_HZ, FakeServer, eager, final, finalized, partial, settled, utterance_ended
 from tests.fake_clock import FakeClock
 
 
@@ -188,3 +190,48 @@ def test_words_without_a_final_are_lost_and_silence_without_one_is_right() -> No
     assert Spoken(part(text="hello"), (), ()).lost
     assert not Spoken(part(text=" "), (), ()).lost
     assert Spoken(part(), (), ()).ttfs_ms is None
+
+
+async def test_a_caller_who_finalizes_stops_at_the_end_of_speech_and_its_answer_is_timed_from_there() -> None:
+    """The clip goes on for 300 ms that are not sent."""
+    answers: list[tuple[float, Heard]] = [
+        (9.0, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 0.35)),
+        (9.0, finalized(0.1, BEGUN_S + 0.36)),
+    ]
+    server = FakeServer(answers)
+    spoken = await speak_by_clock(server, part(duration_s=0.4, end_s=0.1), FakeClock(BEGUN_S), Ask(end=End.FINALIZE))
+    assert spoken.answer_ms == pytest.approx(250)
+    assert spoken.ttfs_ms == pytest.approx(250)
+    assert (server.controls, server.heard_s, len(spoken.lags)) == ([Control.FINALIZE], [0.1], 5)
+
+
+async def test_a_caller_who_hangs_up_stops_at_the_end_of_speech_and_its_answer_is_timed_from_there() -> None:
+    server = FakeServer([(9.0, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 0.3))])
+    spoken = await speak_by_clock(server, part(duration_s=0.4, end_s=0.09), FakeClock(BEGUN_S), Ask(end=End.HALF_CLOSE))
+    assert spoken.answer_ms == pytest.approx(200)
+    assert (server.controls, server.heard_s) == ([], [0.1])
+
+
+async def test_where_all_finals_had_come_before_the_answer_is_that_there_are_no_more() -> None:
+    answers: list[tuple[float, Heard]] = [
+        (0.06, final("hello", 0.0, 0.05, received_at_s=BEGUN_S + 0.07)),
+        (9.0, finalized(0.1, BEGUN_S + 0.12)),
+    ]
+    spoken = await speak_by_clock(FakeServer(answers), part(end_s=0.1), FakeClock(BEGUN_S), Ask(end=End.FINALIZE))
+    assert spoken.answer_ms == pytest.approx(20)
+
+
+@pytest.mark.parametrize("end", list(End))
+async def test_a_call_that_fails_has_no_answer(end: End) -> None:
+    spoken = await speak_by_clock(FakeServer(fails=True), part(), FakeClock(BEGUN_S), Ask(end=end))
+    assert (spoken.answer_ms, spoken.error) == (None, "broken")
+
+
+async def test_an_open_microphone_has_no_answer_to_time() -> None:
+    server = FakeServer([(0.2, final("hello", 0.0, 0.1, received_at_s=BEGUN_S + 0.7)), (0.2, utterance_ended(0.2))])
+    assert (await speak_by_clock(server, part(), FakeClock(BEGUN_S))).answer_ms is None
+
+
+async def test_what_a_server_that_refuses_asks_to_wait_is_kept() -> None:
+    spoken = await speak_by_clock(FakeServer(refuses=1, retry_after_s=2.5), part(), FakeClock(BEGUN_S))
+    assert (spoken.refused, spoken.retry_after_s) == (True, 2.5)
