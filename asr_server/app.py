@@ -50,6 +50,9 @@ ENVELOPE_BYTES = 4 << 20
 FINISH_S = 2.0
 """Of the drain time, what is kept for streams that are still open to get their last finals."""
 
+_RIPEN_MS = 64.0
+"""Beside `speculate_after_ms` 32. Of 1,653 decodes of 162 clips, 338 became finals; half of all pauses end within this time."""
+
 
 async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[[str, int], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain. `ready` is told the address once calls are let in. Raises `SetupError`."""
@@ -183,16 +186,18 @@ def _on_thread(work: Callable[[], _Engines]) -> asyncio.Future[_Engines]:
 
 def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
     _warm_up(definition)
+    engine = settings.engine.on_device(usable_cores())
     options = EngineOptions(
-        device=settings.engine.device,
-        compute_type=settings.engine.compute_type,
-        workers=settings.engine.workers or usable_cores(),
-        beam_size=max(settings.engine.beam_size, settings.limits.max_alternatives),
+        device=engine.device,
+        compute_type=engine.compute_type,
+        workers=engine.workers,
+        max_batch=engine.max_batch,
+        beam_size=max(engine.beam_size, settings.limits.max_alternatives),
     )
     main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
-    if not settings.engine.smaller_model:
+    if not engine.smaller_model:
         return _Engines(main, None)
-    return _Engines(main, WhisperEngine.load(resolve(settings.engine.smaller_model, settings.cache_dir), options))
+    return _Engines(main, WhisperEngine.load(resolve(engine.smaller_model, settings.cache_dir), options))
 
 
 def _warm_up(definition: DataDefinition) -> None:
@@ -208,6 +213,8 @@ def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:
     limits = settings.limits
     return WorkerOptions(
         threads=engine.options.workers,
+        max_batch=engine.options.max_batch,
+        ripen_ms=_RIPEN_MS,
         # Room for every final that admitted sessions can leave open, and a partial each: no final of theirs is ever refused.
         max_queued=limits.max_sessions * (MAX_OPEN_FINALS + 1),
         margin_ms=engine.options.margin_ms,

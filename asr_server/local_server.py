@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from asr_server.errors import SetupError
 
@@ -24,10 +25,11 @@ class LocalServer:
     pid: int
 
 
-def serve_command(model: str = "") -> tuple[str, ...]:
-    """`serve` on a free loopback port, in this Python."""
+def serve_command(model: str = "", config: Path | None = None) -> tuple[str, ...]:
+    """`serve` on a free loopback port, in this Python. `config`: its YAML file of settings; a `model` outranks the one in it."""
     chosen = ("--model", model) if model else ()
-    return (sys.executable, "-m", "asr_server", "serve", "--host", "127.0.0.1", "--port", "0", *chosen)
+    configured = ("--config", str(config)) if config is not None else ()
+    return (sys.executable, "-m", "asr_server", "serve", "--host", "127.0.0.1", "--port", "0", *configured, *chosen)
 
 
 @asynccontextmanager

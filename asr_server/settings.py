@@ -26,13 +26,26 @@ ENV_PREFIX = "ASR_"
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     device: Literal["cpu", "cuda"] = "cpu"
-    compute_type: str = "int8"
+    compute_type: str = ""
+    """Empty: int8 on a processor, float16 on a GPU."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
-    """Decodes at a time, one thread each; 0: as many as the cores this process has."""
+    """Decodes, or batches of them, at a time, one thread each; 0: as many as the cores this process has, and one for a GPU."""
+    max_batch: Annotated[int, Field(ge=0, le=64)] = 0
+    """Decodes done together when all workers are busy; 1: none are, 0: 4 on a processor, 16 on a GPU."""
     beam_size: Annotated[int, Field(ge=1, le=10)] = 5
     """Largest beam, whatever the preset."""
     smaller_model: str = ""
     """Takes over a final that would be late even with the narrowest search, e.g. tiny.en beside base; its text says so. Empty: none."""
+
+    def on_device(self, cores: int) -> "EngineSettings":
+        """With what was left to the device filled in."""
+        on_gpu = self.device == "cuda"
+        return replace(
+            self,
+            compute_type=self.compute_type or ("float16" if on_gpu else "int8"),
+            workers=self.workers or (1 if on_gpu else cores),
+            max_batch=self.max_batch or (16 if on_gpu else 4),
+        )
 
 
 @dataclass(frozen=True, slots=True)

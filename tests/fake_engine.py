@@ -1,12 +1,13 @@
 """Engines without a model: one answers at once, one holds every decode until the test lets it go."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
+from asr_server.errors import EngineFailed
 from asr_server.transcript import Alternative, Hypothesis
 from audio_norm import Normalized
 
@@ -39,6 +40,21 @@ class FakeEngine:
 
     def decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
         return self._answer(audio, options)
+
+    def shape(self, options: DecodeOptions) -> Hashable:
+        return options.beam_size
+
+    def decode_together(
+        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+    ) -> None:
+        """One after the other."""
+        for number, (audio, options) in enumerate(jobs):
+            outcome: Decoding | EngineFailed
+            try:
+                outcome = replace(self._answer(audio, options), batch=len(jobs))
+            except EngineFailed as error:
+                outcome = error
+            done(number, outcome)
 
 
 @dataclass(frozen=True)

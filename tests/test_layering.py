@@ -124,11 +124,12 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "google.rpc": ("asr_server.api",),
     "opentelemetry": ("asr_server.watch.telemetry",),
     "ctranslate2": (
+        "asr_server.engine.network",
         "asr_server.engine.whisper",
         "asr_server.engine.reordered",
         "eval.by_faster_whisper",
     ),  # the baseline seeds its sampling
-    "faster_whisper": ("asr_server.engine.whisper", "asr_server.engine.weights", "eval.by_faster_whisper"),
+    "faster_whisper": ("asr_server.engine.network", "asr_server.engine.weights", "eval.by_faster_whisper"),
     "typer": (
         "asr_server.cli",
         "asr_server.transcribe",

@@ -78,4 +78,9 @@ async def test_a_server_that_is_never_ready_is_given_up() -> None:
 
 def test_the_command_serves_on_a_free_loopback_port() -> None:
     assert serve_command("tiny.en")[1:] == ("-m", "asr_server", "serve", "--host", "127.0.0.1", "--port", "0", "--model", "tiny.en")
-    assert "--model" not in serve_command()
+    assert not {"--model", "--config"} & set(serve_command())
+
+
+def test_a_file_of_settings_is_handed_on() -> None:
+    assert serve_command("", Path("a b.yaml"))[-2:] == ("--config", "a b.yaml")
+    assert serve_command("tiny.en", Path("s.yaml"))[-4:] == ("--config", "s.yaml", "--model", "tiny.en")

@@ -49,6 +49,8 @@ def test_the_command_line_outranks_the_environment_outranks_the_file(tmp_path: P
         ("endpointing: {complete_stop_ms: 200}", "endpointing: unknown: complete_stop_ms; accepted: end_of_utterance_ms, max_segment_ms"),
         ("preset: quick", "preset: Input should be 'fast', 'balanced' or 'accurate'"),
         ("engine: {beam_size: 11}", "engine.beam_size: "),
+        ("engine: {max_batch: 65}", "engine.max_batch: "),
+        ("engine: {max_batch: -1}", "engine.max_batch: "),
         ("limits: {max_sessions: 0}", "limit max_sessions is 0, must be positive"),
         ("port: many", "port: "),
         ("- a list", "is not a mapping"),
@@ -60,6 +62,20 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, text: str, message: s
         read_settings(write(tmp_path, text))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "compute_type", "workers", "max_batch"),
+    [
+        ("engine: {}", "int8", 6, 4),
+        ("engine: {device: cuda}", "float16", 1, 16),
+        ("engine: {device: cuda, compute_type: int8_float16, workers: 2, max_batch: 1}", "int8_float16", 2, 1),
+        ("engine: {compute_type: float32, workers: 3, max_batch: 8}", "float32", 3, 8),
+    ],
+)
+def test_what_is_left_to_the_device_suits_it(tmp_path: Path, text: str, compute_type: str, workers: int, max_batch: int) -> None:
+    engine = read_settings(write(tmp_path, text)).engine.on_device(cores=6)
+    assert (engine.compute_type, engine.workers, engine.max_batch) == (compute_type, workers, max_batch)
 
 
 def test_the_preset_is_what_was_named_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ class Load(Protocol):
 
     def fits_one_more(self, now_s: float) -> bool: ...
 
-    def retry_after_s(self) -> float:
-        """When a place will be free, as far as can be told."""
+    def refused(self, now_s: float) -> float:
+        """One was sent away: after how many seconds a place is likely to be free for it."""
 
 
 class Admission:
@@ -55,11 +55,11 @@ class Admission:
         if self._closed_because:
             raise NotServing(self._closed_because)
         came_s, load = self._now(), self._load if live else None
-        retry_after_s = round(load.retry_after_s(), 1) if load is not None else self._limits.retry_after_s
         if self._active >= self._limits.max_sessions:
-            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", retry_after_s)
+            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", self._retry_after_s(load, came_s))
         if load is not None and not load.fits_one_more(came_s):
-            raise Overloaded(f"the recogniser has no time for more than the {self._active} sessions inside", retry_after_s)
+            because = f"the recogniser has no time for more than the {self._active} sessions inside"
+            raise Overloaded(because, self._retry_after_s(load, came_s))
         self._active += 1
         if load is not None:
             load.opened(came_s)
@@ -70,3 +70,6 @@ class Admission:
             if load is not None:
                 left_s = self._now()
                 load.closed(left_s - came_s, left_s)
+
+    def _retry_after_s(self, load: Load | None, now_s: float) -> float:
+        return round(load.refused(now_s), 1) if load is not None else self._limits.retry_after_s

@@ -25,8 +25,12 @@ class SilenceAnchor:
 
     def append(self, encoded: States) -> States:
         """`encoded` followed by states of silence, spread over the positions between its end and the end of the window."""
+        return self.fill(encoded, encoded.shape[1] + self._count)
+
+    def fill(self, encoded: States, length: int) -> States:
+        """The same with as many states of silence as make `length` in all, but no more than the window has. None are taken away."""
         used, window = encoded.shape[1], self._silence.shape[1]
-        count = min(self._count, window - used)
+        count = min(length, window) - used
         if count <= 0:
             return encoded
         positions = np.linspace(used, window - 1, count).round().astype(np.intp)

@@ -5,12 +5,11 @@ says next to nothing more; the new audio is then heard alone as well, and the lo
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from asr_server.engine.placing import RATE_HZ, cut_before
-from asr_server.engine.reading import MAX_TOKENS, Decoder, Encoded, Read, Reader, Reading, Task
-from asr_server.engine.spans import SpanClock
-from audio_norm import Normalized, Samples
+from asr_server.engine.reading import MAX_TOKENS, Read, Reader
+from asr_server.engine.steps import Encoded, Reading, Steps, Task, encode
+from audio_norm import Normalized
 
 WINDOW_SAMPLES = 30 * RATE_HZ
 """What Whisper was trained on, and the most the encoder takes."""
@@ -20,13 +19,6 @@ MAX_SAID_TOKENS = MAX_TOKENS // 2
 
 MIN_NEW_TOKENS_PER_S = 1.0
 """Fewer than this of new audio, and something was passed over."""
-
-
-class Model(Decoder, Protocol):
-    """The steps of a model that hearing takes."""
-
-    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> Encoded:
-        """Of the samples and a margin of silence after them, 30 s in all at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +43,34 @@ class Heard:
 class Listener:
     """Immutable; may be used from several threads."""
 
-    def __init__(self, model: Model, reader: Reader, margin_samples: int) -> None:
-        self._model = model
+    def __init__(self, reader: Reader, margin_samples: int) -> None:
         self._reader = reader
         self._margin_samples = margin_samples
 
-    def encode(self, audio: Normalized, clock: SpanClock) -> Encoded:
-        return self._model.encode(audio.samples, self._margin_samples, clock)
+    def encode(self, audio: Normalized) -> Steps[Encoded]:
+        return encode(audio.samples, self._margin_samples)
 
-    def hear(self, audio: Normalized, encoded: Encoded, task: Task, clock: SpanClock) -> Heard:
+    def hear(self, audio: Normalized, encoded: Encoded, task: Task) -> Steps[Heard]:
         """Read; if the text runs on, once more with full context."""
-        read = self._reader.read(encoded, task, clock)
+        read = yield from self._reader.read(encoded, task)
         if read.runs_on and self._margin_samples < WINDOW_SAMPLES:
-            encoded = self._model.encode(audio.samples, WINDOW_SAMPLES, clock)
-            read = replace(self._reader.read(encoded, task, clock), guard="redecoded")
+            encoded = yield from encode(audio.samples, WINDOW_SAMPLES)
+            read = replace((yield from self._reader.read(encoded, task)), guard="redecoded")
         new_s = encoded.audio_s - task.begun_s
         return Heard(audio, encoded, read, self._reader.is_no_speech(read.readings[0], read.no_speech_probability, new_s))
 
-    def hear_new(self, audio: Normalized, encoded: Encoded, task: Task, clock: SpanClock) -> Heard:
+    def hear_new(self, audio: Normalized, encoded: Encoded, task: Task) -> Steps[Heard]:
         """What follows the text `task.begun`; there is audio of it after `task.begun_s`."""
         new_sample = round(task.begun_s * RATE_HZ)
         told: Heard | None = None
         if new_sample and 0 < len(task.begun) <= MAX_SAID_TOKENS:
-            told = self.hear(audio, encoded, task, clock)
+            told = yield from self.hear(audio, encoded, task)
             if told.believed_tokens >= MIN_NEW_TOKENS_PER_S * (encoded.audio_s - task.begun_s):
                 return told
         if new_sample:
             audio = cut_before(new_sample, audio)
-            encoded = self.encode(audio, clock)
-        alone = self.hear(audio, encoded, replace(task, begun=(), begun_s=0.0), clock)
+            encoded = yield from self.encode(audio)
+        alone = yield from self.hear(audio, encoded, replace(task, begun=(), begun_s=0.0))
         if told is not None and told.believed_tokens >= alone.believed_tokens:
             return told
         return replace(alone, read=replace(alone.read, guard="alone"))

@@ -14,12 +14,28 @@ GIVEN_TOKEN_STEPS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of one decode, in the two parts that share differently in a batch."""
+
+    once_ms: float
+    """What is done once: features, encoder, what is read before the first token, word times."""
+    steps_ms: float
+    """What is done token by token."""
+
+    @property
+    def ms(self) -> float:
+        return self.once_ms + self.steps_ms
+
+
+@dataclass(frozen=True, slots=True)
 class CostModel:
     """Milliseconds of one-thread work for one decode on an idle machine; beside another decode each takes longer.
 
     With `frames` of 10 ms, margin included: `encode_ms + frames * encode_ms_per_frame + frames**2 * encode_ms_per_frame_squared` for the
     features and the encoder (attention makes it grow faster than the audio), `prompt_ms` before the first token, `token_ms` a
     generated token when greedy, times `beam_factor` for a beam of 5 (interpolated between), `align_ms` for word times.
+
+    Decoded together, the longest costs what it does alone, and each further one `step_share` of its tokens and `once_share` of the rest.
     """
 
     encode_ms: float
@@ -31,6 +47,9 @@ class CostModel:
     """Tokens to expect in a second of speech."""
     encode_ms_per_frame_squared: float = 0.0
     prompt_ms: float = 0.0
+    step_share: float = 1.0
+    """1: nothing is gained."""
+    once_share: float = 1.0
 
     def predict_ms(
         self,
@@ -42,6 +61,19 @@ class CostModel:
         new_audio_ms: float | None = None,
         given_tokens: int = 0,
     ) -> float:
+        """Expected time of a decode by itself; see `predict`."""
+        return self.predict(audio_ms, margin_ms, beam_size, word_times=word_times, new_audio_ms=new_audio_ms, given_tokens=given_tokens).ms
+
+    def predict(
+        self,
+        audio_ms: float,
+        margin_ms: float,
+        beam_size: int,
+        *,
+        word_times: bool,
+        new_audio_ms: float | None = None,
+        given_tokens: int = 0,
+    ) -> Cost:
         """Expected time of a decode of `audio_ms` of speech with `margin_ms` of silence after it.
 
         Text is expected of `new_audio_ms` of the audio, by default of all. `given_tokens` are read in one pass instead of searched for.
@@ -51,7 +83,13 @@ class CostModel:
         tokens = 2 + (audio_ms if new_audio_ms is None else new_audio_ms) / 1000 * self.tokens_per_second
         beam = 1 + (self.beam_factor - 1) * (beam_size - 1) / (FULL_BEAM - 1)
         given_ms = self.token_ms * (1 + given_tokens * GIVEN_TOKEN_STEPS) if given_tokens else 0.0
-        return encode_ms + self.prompt_ms + given_ms + tokens * self.token_ms * beam + (self.align_ms if word_times else 0.0)
+        once_ms = encode_ms + self.prompt_ms + given_ms + (self.align_ms if word_times else 0.0)
+        return Cost(once_ms, tokens * self.token_ms * beam)
+
+    def together_ms(self, costs: Sequence[Cost]) -> float:
+        """Expected time of decodes, one or more, that are done together, until the last has ended."""
+        once_ms, steps_ms = [cost.once_ms for cost in costs], [cost.steps_ms for cost in costs]
+        return _shared(once_ms, self.once_share) + _shared(steps_ms, self.step_share)
 
     def scaled(self, factor: float) -> "CostModel":
         """A machine on which everything takes `factor` times as long."""
@@ -72,6 +110,16 @@ class Timing:
 
     size: int
     ms: float
+
+
+def share_of_more(one_ms: float, all_ms: float, rows: int) -> float:
+    """Of what one takes, what each further one of `rows` adds when all are done together in `all_ms`: 0 to 1."""
+    return min(max((all_ms / one_ms - 1) / (rows - 1), 0.0), 1.0) if one_ms > 0 else 1.0
+
+
+def _shared(parts_ms: Sequence[float], share: float) -> float:
+    longest_ms = max(parts_ms)
+    return longest_ms + share * (sum(parts_ms) - longest_ms)
 
 
 def fit(encodes: Sequence[Timing], greedy: Sequence[Timing], full_beam: Sequence[Timing], align_ms: float) -> CostModel:

@@ -1,10 +1,11 @@
 """What the server needs from a recogniser, and the values that pass between them. No library of one is named here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from asr_server.engine.cost import CostModel
+from asr_server.errors import EngineFailed
 from asr_server.events import Said
 from asr_server.transcript import Hypothesis
 from audio_norm import Normalized
@@ -65,6 +66,8 @@ class Decoding:
     guard: Guard = ""
     phrases_used: int = 0
     """Of the phrases asked for, how many there was room for."""
+    batch: int = 1
+    """How many were decoded together, this one included."""
 
 
 class Engine(Protocol):
@@ -83,3 +86,18 @@ class Engine(Protocol):
 
     def decode(self, audio: Normalized, options: DecodeOptions) -> Decoding:
         """Recognise one segment. Blocks. Raises `EngineFailed`. Word times are positions in the stream, through `audio.to_stream`."""
+
+
+class BatchingEngine(Engine, Protocol):
+    """One that decodes several segments in less time than one after the other."""
+
+    def shape(self, options: DecodeOptions) -> Hashable:
+        """It is those of equal shape that gain by being decoded together."""
+
+    def decode_together(
+        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+    ) -> None:
+        """Recognise segments, each as `decode` does; they may be of any shapes. Blocks, and raises nothing of its own.
+
+        `done` is told a place in `jobs` and what came of it, on the calling thread, as soon as that is so.
+        """

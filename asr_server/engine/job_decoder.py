@@ -1,72 +1,244 @@
-"""One job on one thread: condition, plan, decode, and learn from what it took."""
+"""A thread's turn: condition a job, plan it, see who may join, decode, and learn from what it took."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
+from asr_server.engine.batch import Batch, Member
 from asr_server.engine.correction import Prediction
-from asr_server.engine.engine import Decoding, Engine
+from asr_server.engine.cost import CostModel
+from asr_server.engine.engine import BatchingEngine, DecodeOptions, Decoding
 from asr_server.engine.jobs import Decoded, DecodeJob, WorkerOptions
+from asr_server.engine.placing import RATE_HZ
 from asr_server.engine.planner import NO_DECODE, Plan, Workload, plan
 from asr_server.errors import AsrError, EngineFailed
+from asr_server.events import Purpose
 from asr_server.transcript import Hypothesis
 from asr_server.watch.observer import Stage
 from audio_norm import Normalized
+
+_LOOKED_AT = 4
+"""Times as many as may be decoded together are asked to join: to plan one takes time, too."""
+
+
+class Queued(Protocol):
+    """A job in line."""
+
+    @property
+    def work(self) -> DecodeJob: ...
+
+    @property
+    def queued_s(self) -> float:
+        """When it was submitted."""
+
+
+Item = TypeVar("Item", bound=Queued)
+
+
+@dataclass(frozen=True, slots=True)
+class Company(Generic[Item]):
+    """What a thread asks of, and tells, those who keep the line."""
+
+    waiting: Callable[[], Sequence[Item]]
+    """Who might join, in the order of their turns."""
+    claim: Callable[[Item], bool]
+    """Whether one of them may be taken; it waits no longer then."""
+    done: Callable[[Item, Decoded | AsrError], None]
+    """What came of the first job, or of one that was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready(Generic[Item]):
+    """A job whose audio is ready."""
+
+    item: Item
+    normalized: Normalized
+    stages: tuple[Stage, ...]
+    plan: Plan
+
+    @property
+    def ready_s(self) -> float:
+        return self.stages[-1].end_s
 
 
 class JobDecoder:
     """May be called from several threads at once."""
 
-    def __init__(self, engine: Engine, smaller: Engine | None, options: WorkerOptions, now: Callable[[], float]) -> None:
+    def __init__(self, engine: BatchingEngine, smaller: BatchingEngine | None, options: WorkerOptions, now: Callable[[], float]) -> None:
         self._engine = engine
         self._smaller = smaller
-        self._margin_ms = options.margin_ms
+        self._options = options
         self._now = now
         self._learning = threading.Lock()
         self._prediction = Prediction.unlearnt(options.threads)
+        self._together = Prediction.unlearnt(1)
+        """Of batches, by what they should take after the correction that decodes alone have taught."""
 
     @property
     def prediction(self) -> Prediction:
+        """Of decodes alone."""
         return self._prediction
 
-    def outcome(self, job: DecodeJob, queued_s: float, running: int) -> Decoded | AsrError:
-        """`queued_s`: when it was submitted; `running`: jobs that threads work on, this one included. Raises nothing."""
+    def decode(self, first: Item, running: int, company: Company[Item]) -> None:
+        """Decodes `first` and whom it claims. `running`: threads at work, this one included.
+
+        Raises only what `company` does: whatever else goes wrong is told of each job that has not ended.
+        """
+        open_ = [first]
+
+        def claim(item: Item) -> bool:
+            claimed = company.claim(item)
+            if claimed:
+                open_.append(item)
+            return claimed
+
+        def done(item: Item, outcome: Decoded | AsrError) -> None:
+            open_.remove(item)
+            company.done(item, outcome)
+
         try:
-            return self._decode(job, queued_s, running)
-        except AsrError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - whatever a decode raises belongs to its job, not to the thread that serves all
-            failed = EngineFailed(f"recognition failed: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            return failed
+            self._decode(first, running, Company(company.waiting, claim, done))
+        except Exception as error:
+            if not open_:
+                raise  # nobody could be told what became of the last one
+            for item in tuple(open_):
+                done(item, _as_ours(error))
 
-    def _decode(self, job: DecodeJob, queued_s: float, running: int) -> Decoded:
-        taken_s = self._now()
-        normalized = job.condition(job.window)
-        conditioned_s = self._now()
-        stages = (Stage("queue", queued_s, taken_s), Stage("condition", taken_s, conditioned_s))
-        if normalized.rejected is not None:
-            return Decoded(Decoding(Hypothesis(rejected=normalized.rejected)), normalized, NO_DECODE, stages, self._engine.release)
+    def _decode(self, first: Item, running: int, company: Company[Item]) -> None:
         factor = self._prediction.factor(running)
-        chosen = self._plan(job, normalized, factor, job.allowed_ms(conditioned_s))
-        engine = self._smaller if self._smaller is not None and chosen.by_smaller else self._engine
-        decoding = engine.decode(normalized, chosen.applied_to(job.options))
-        parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
-        asr = Stage("asr", conditioned_s, self._now(), parts=parts)
-        with self._learning:
-            self._prediction = self._prediction.after(running, factor, chosen.predicted_ms, asr.spent_ms)
-        return Decoded(decoding, normalized, chosen, (*stages, asr), engine.release)
+        leader = self._ready(first, company, factor)
+        if leader is None:
+            return
+        members = [leader]
+        if self._options.max_batch > 1:
+            joined = self._companions(leader, factor, company)
+            members += [ready for item, planned in joined if (ready := self._ready(item, company, factor, planned)) is not None]
+        if len(members) == 1:
+            self._decode_alone(leader, running, factor, company)
+        else:
+            self._decode_together(members, factor, company)
 
-    def _plan(self, job: DecodeJob, normalized: Normalized, factor: float, allowed_ms: float) -> Plan:
+    def _ready(self, item: Item, company: Company[Item], factor: float, planned: Plan | None = None) -> _Ready[Item] | None:
+        """With a plan for the time that is left, unless it has one. None when the job has ended with that: rejected, or failed."""
+        job = item.work
+        outcome: Decoded | AsrError
+        try:
+            taken_s = self._now()
+            normalized = job.condition(job.window)
+            stages = (Stage("queue", item.queued_s, taken_s), Stage("condition", taken_s, self._now()))
+            if normalized.rejected is None:
+                return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factor))
+            outcome = Decoded(Decoding(Hypothesis(rejected=normalized.rejected)), normalized, NO_DECODE, stages, self._engine.release)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this job only
+            outcome = _as_ours(error)
+        company.done(item, outcome)
+        return None
+
+    def _companions(self, leader: _Ready[Item], factor: float, company: Company[Item]) -> list[tuple[Item, Plan]]:
+        """Those who join, claimed, and how they are decoded: as each would be alone at this moment. Judged by their windows as they are:
+        to condition one takes time, and it may not join."""
+        batch = Batch(
+            self._member(leader.item.work, self._workload(leader.item.work, leader.normalized), leader.plan, factor),
+            self._cost(leader.plan, factor),
+            self._together.factor(1),
+        )
+        waiting = company.waiting()
+        joined: list[tuple[Item, Plan]] = []
+        somebody_is_left = False
+        for place, item in enumerate(waiting[: self._options.max_batch * _LOOKED_AT]):
+            job = item.work
+            is_partial = job.purpose is Purpose.PARTIAL
+            if len(batch) == self._options.max_batch or (is_partial and somebody_is_left):
+                break
+            workload = Workload.of_window(job.window, RATE_HZ, job.options, self._options.margin_ms)
+            planned = self._plan(job, workload, factor)
+            member = self._member(job, workload, planned, factor)
+            if batch.admits(member, (len(waiting) - place) / self._options.threads) and company.claim(item):
+                batch.add(member)
+                joined.append((item, planned))
+            else:
+                # A partial is not taken before one that is worth more.
+                somebody_is_left = somebody_is_left or not is_partial
+        return joined
+
+    def _decode_alone(self, ready: _Ready[Item], running: int, factor: float, company: Company[Item]) -> None:
+        def done(_: int, outcome: Decoding | EngineFailed) -> None:
+            decoded = self._decoded(ready, outcome)
+            if isinstance(decoded, Decoded):
+                with self._learning:
+                    took_ms = decoded.stages[-1].spent_ms
+                    self._prediction = self._prediction.after(running, factor, ready.plan.predicted_ms, took_ms)
+            company.done(ready.item, decoded)
+
+        self._model(ready.plan).decode_together([_asked(ready)], done)
+
+    def _decode_together(self, members: Sequence[_Ready[Item]], factor: float, company: Company[Item]) -> None:
+        begun_s = self._now()
+        correction = self._together.factor(1)
+        works = [self._workload(ready.item.work, ready.normalized) for ready in members]
+        cost = self._cost(members[0].plan, factor * correction)
+        costs = [
+            work.predict(cost, ready.plan.beam_size, word_times=ready.plan.word_times) for work, ready in zip(works, members, strict=True)
+        ]
+        predicted_ms = cost.together_ms(costs)
+        outcomes: list[Decoding | EngineFailed] = []
+
+        def done(number: int, outcome: Decoding | EngineFailed) -> None:
+            outcomes.append(outcome)
+            if len(outcomes) == len(members) and all(isinstance(one, Decoding) for one in outcomes):
+                with self._learning:
+                    self._together = self._together.after(1, correction, predicted_ms, (self._now() - begun_s) * 1000)
+            ready = members[number]
+            company.done(ready.item, self._decoded(replace(ready, plan=replace(ready.plan, predicted_ms=predicted_ms)), outcome))
+
+        self._model(members[0].plan).decode_together([_asked(ready) for ready in members], done)
+
+    def _decoded(self, ready: _Ready[Item], outcome: Decoding | EngineFailed) -> Decoded | EngineFailed:
+        """Time that a job waits for others of its batch is time of recognition."""
+        if isinstance(outcome, EngineFailed):
+            return outcome
+        parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in outcome.spans)
+        asr = Stage("asr", ready.ready_s, self._now(), parts=parts)
+        return Decoded(outcome, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release)
+
+    def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
+        return Workload.of(audio, job.options, self._options.margin_ms)
+
+    def _plan(self, job: DecodeJob, workload: Workload, factor: float) -> Plan:
         smaller = self._smaller
         return plan(
-            Workload.of(normalized, job.options, self._margin_ms),
+            workload,
             self._engine.cost.scaled(factor),
-            allowed_ms,
+            job.allowed_ms(self._now()),
             smaller=smaller.cost.scaled(factor) if smaller is not None and self._speaks(smaller, job.options.language) else None,
             purpose=job.purpose,
         )
 
-    def _speaks(self, smaller: Engine, language: str) -> bool:
+    def _member(self, job: DecodeJob, workload: Workload, planned: Plan, factor: float) -> Member:
+        shape: Hashable = (planned.by_smaller, self._model(planned).shape(planned.applied_to(job.options)))
+        cost = workload.predict(self._cost(planned, factor), planned.beam_size, word_times=planned.word_times)
+        return Member(job.purpose, shape, cost, job.allowed_ms(self._now()))
+
+    def _model(self, planned: Plan) -> BatchingEngine:
+        return self._smaller if self._smaller is not None and planned.by_smaller else self._engine
+
+    def _cost(self, planned: Plan, factor: float) -> CostModel:
+        return self._model(planned).cost.scaled(factor)
+
+    def _speaks(self, smaller: BatchingEngine, language: str) -> bool:
         """A language that is yet to be found may be any that the main engine speaks."""
         wanted = self._engine.languages if language == "auto" else (language,)
         return set(wanted) <= set(smaller.languages)
+
+
+def _asked(ready: _Ready[Item]) -> tuple[Normalized, DecodeOptions]:
+    return ready.normalized, ready.plan.applied_to(ready.item.work.options)
+
+
+def _as_ours(error: Exception) -> AsrError:
+    if isinstance(error, AsrError):
+        return error
+    failed = EngineFailed(f"recognition failed: {type(error).__name__}: {error}")
+    failed.__cause__ = error
+    return failed

@@ -23,12 +23,20 @@ class WorkerOptions:
     """Silence the engine encodes after the speech; the planner counts it."""
     retry_after_s: float = 1.0
     """What `Overloaded` advises."""
+    max_batch: int = 1
+    """Jobs that one thread decodes together, when all are busy; 1: none are."""
+    ripen_ms: float = 0.0
+    """How long a speculative job waits, while other owners have jobs, for speech to go on and make it needless."""
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise ValueError(f"worker threads is {self.threads}, must be at least 1")
+        if self.max_batch < 1:
+            raise ValueError(f"worker max_batch is {self.max_batch}, must be at least 1")
         if self.max_queued < 1:
             raise ValueError(f"worker max_queued is {self.max_queued}, must be at least 1")
+        if self.ripen_ms < 0:
+            raise ValueError(f"worker ripen_ms is {self.ripen_ms:g}, must not be negative")
         if self.margin_ms < 0:
             raise ValueError(f"worker margin_ms is {self.margin_ms:g}, must not be negative")
         if self.retry_after_s <= 0:
@@ -76,6 +84,11 @@ class Decoded:
     or all, before the response clock started."""
     release: Release
     """Which model decoded it; of rejected audio the one that would have."""
+
+    @property
+    def batch(self) -> int:
+        """How many jobs were decoded together, this one included."""
+        return self.decoding.batch
 
     @property
     def degraded(self) -> tuple[Sacrifice, ...]:

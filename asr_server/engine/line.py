@@ -1,5 +1,6 @@
 """Who waits for the engine, and who is next. Plain bookkeeping: knows no thread, clock or future, and is not thread-safe."""
 
+import math
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ class Waiting(Protocol):
     @property
     def rank(self) -> tuple[float, int]:
         """Deadline in seconds, then order of asking. Unique."""
+
+    @property
+    def ripe_s(self) -> float:
+        """Of a speculative one: before this moment it is likely to be in vain."""
 
 
 Item = TypeVar("Item", bound=Waiting)
@@ -79,15 +84,21 @@ class Line(Generic[Item]):
             insort(self._finals, item, key=_rank)
         return gone
 
-    def take(self, *, partials: bool) -> Item | None:
-        """Remove and return the next; partials only if they may be taken. None: nobody's turn."""
+    def take(self, *, partials: bool, ripe_by_s: float = math.inf) -> Item | None:
+        """Remove and return the next; partials only if they may be taken, speculative ones only if they are ripe. None: nobody's turn."""
         if self._finals:
             return self._finals.pop(0)
-        if self._speculative:
-            return self._speculative.pop(min(self._speculative.values(), key=_rank).owner)
+        ripe = [item for item in self._speculative.values() if item.ripe_s <= ripe_by_s]
+        if ripe:
+            return self._speculative.pop(min(ripe, key=_rank).owner)
         if partials and self._partials:
             return self._partials.popitem(last=False)[1]
         return None
+
+    @property
+    def next_ripe_s(self) -> float | None:
+        """When the first of the speculative ones is ripe; None: none waits."""
+        return min((item.ripe_s for item in self._speculative.values()), default=None)
 
     def remove(self, item: Item) -> bool:
         """Whether the item has waited here; it does so no longer."""

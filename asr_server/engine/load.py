@@ -37,8 +37,9 @@ class WorkerLoad:
         self._catch_up(now_s)
         return self._meter.fits_one_more(now_s)
 
-    def retry_after_s(self) -> float:
-        return self._meter.retry_after_s()
+    def refused(self, now_s: float) -> float:
+        self._catch_up(now_s)
+        return self._meter.refused(now_s)
 
     def _catch_up(self, now_s: float) -> None:
         by_purpose = self._busy_s()

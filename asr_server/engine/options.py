@@ -10,6 +10,8 @@ AUTO_LANGUAGES = (
 )
 """Most of what Whisper was trained on. It guesses rare languages for short or accented speech of common ones."""
 
+MAX_BATCH = 64
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -20,6 +22,8 @@ class EngineOptions:
     workers: int = 2
     """Decodes at the same time."""
     threads_per_worker: int = 1
+    max_batch: int = 1
+    """Most that will be decoded together: what a batch costs is measured up to here."""
     beam_size: int = 5
     """Largest beam; a request for more gets this one."""
     margin_ms: int = 800
@@ -38,6 +42,7 @@ class EngineOptions:
         for name, lowest, highest in (
             ("workers", 1, 256),
             ("threads_per_worker", 1, 256),
+            ("max_batch", 1, MAX_BATCH),
             ("beam_size", 1, 10),
             ("margin_ms", 0, 1000),
             ("anchor_states", 0, 1500),

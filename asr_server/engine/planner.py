@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from asr_server.engine.cost import CostModel
+from asr_server.engine.cost import Cost, CostModel
 from asr_server.engine.engine import DecodeOptions
 from asr_server.events import Purpose, Said
-from audio_norm import Normalized
+from audio_norm import Normalized, SpeechWindow
 
 Sacrifice = Literal["beam", "words", "alternatives", "model"]
 
@@ -35,6 +35,7 @@ class Plan:
     word_times: bool
     max_alternatives: int
     predicted_ms: float
+    """Of one decoded with others: until all have ended."""
     degraded: tuple[Sacrifice, ...] = ()
     """What was asked for and given up to save time, as in `Ledger.degraded`."""
 
@@ -69,10 +70,21 @@ class Workload:
         new_ms = audio_ms if options.said is None else _samples_after(audio, options.said) / audio.rate_hz * 1000
         return cls(audio_ms, new_ms, margin_ms, options)
 
+    @classmethod
+    def of_window(cls, window: SpeechWindow, rate_hz: int, options: DecodeOptions, margin_ms: float) -> "Workload":
+        """Before anything was cut out of it: no less than it will be."""
+        new_samples = len(window.samples) if options.said is None else window.end_sample - options.said.until_sample
+        new_samples = min(max(new_samples, 0), len(window.samples))
+        return cls(len(window.samples) / rate_hz * 1000, new_samples / rate_hz * 1000, margin_ms, options)
+
     def predict_ms(self, cost: CostModel, beam_size: int, *, word_times: bool) -> float:
+        """See `predict`."""
+        return self.predict(cost, beam_size, word_times=word_times).ms
+
+    def predict(self, cost: CostModel, beam_size: int, *, word_times: bool) -> Cost:
         """Expected time of it with this beam, and word times or only what the options need besides."""
         said = self.options.said
-        return cost.predict_ms(
+        return cost.predict(
             self.audio_ms,
             self.margin_ms,
             beam_size,

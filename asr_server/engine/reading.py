@@ -1,75 +1,21 @@
 """From an encoding to the text that was said: decodes, sees whether the text can be what was said, and mends it where it cannot.
 
-Knows no library; the model stands behind `Decoder`.
+Knows no library; what the model has to do it asks for in `steps`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from asr_server.engine import guard
 from asr_server.engine.engine import Guard
 from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ, PlacedWord
-from asr_server.engine.spans import SpanClock
+from asr_server.engine.steps import Encoded, Reading, Steps, Task, find_words, generate
 from asr_server.engine.tokens import TokenWord
-from audio_norm import Samples
 
 MAX_TOKENS = 224  # half of Whisper's text window; the other half is for a prompt
 
 MIN_ADDED_LOG_PROBABILITY = -1.0
 """Mean a token of what follows when reading goes on after an early stop; missed speech had -0.5."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Encoder output of `samples`, anchor included; `frames` were encoded."""
-
-    states: object
-    """The model's own."""
-    frames: int
-    samples: Samples
-
-    @property
-    def audio_s(self) -> float:
-        return len(self.samples) / RATE_HZ
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A text the decoder produced. `log_probability` is the mean over its new tokens and the end of text."""
-
-    tokens: list[int]
-    words: tuple[TokenWord, ...]
-    log_probability: float
-    placed: tuple[PlacedWord, ...] | None = None
-    """Where its words are, once somebody had to know."""
-    told: int = 0
-    """Tokens it begins with that were told already. A word that begins with them is not new, whatever was added to it."""
-
-    @property
-    def told_words(self) -> int:
-        return sum(word.first_token < self.told for word in self.words)
-
-    @property
-    def new_words(self) -> tuple[TokenWord, ...]:
-        return self.words[self.told_words :]
-
-    @property
-    def new_tokens(self) -> list[int]:
-        new = self.new_words
-        return self.tokens[new[0].first_token :] if new else []
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    language: str
-    beam_size: int
-    max_alternatives: int = 1
-    phrases: tuple[str, ...] = ()
-    begun: tuple[int, ...] = ()
-    """Tokens the text begins with; reading goes on from there, by one token at least."""
-    begun_s: float = 0.0
-    """Where in the audio begins what was not told already; before it lies what `begun` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +29,24 @@ class Read:
     """The best one did not stop, and there is no telling where it should have."""
 
 
-class Decoder(Protocol):
-    """The steps of a model that reading takes."""
-
-    def generate(self, encoded: Encoded, task: Task, limit: int) -> tuple[list[Reading], float]:
-        """Readings of at most `limit` tokens, best first, one or more, and the probability of no speech."""
-
-    def place(self, encoded: Encoded, reading: Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
-        """Where the words of a reading are."""
-
-
 class Reader:
     """Immutable; may be used from several threads."""
 
-    def __init__(self, decoder: Decoder, no_speech: NoSpeechRule) -> None:
-        self._decoder = decoder
+    def __init__(self, no_speech: NoSpeechRule) -> None:
         self._no_speech = no_speech
 
-    def read(self, encoded: Encoded, task: Task, clock: SpanClock) -> Read:
+    def read(self, encoded: Encoded, task: Task) -> Steps[Read]:
         """Decode, then see that the best text is what was said; other readings that look run away are left out."""
         new_s = encoded.audio_s - task.begun_s
         limit = min(len(task.begun) + guard.token_limit(new_s, task.language), MAX_TOKENS)
-        with clock.span("decode"):
-            (best, *others), no_speech_probability = self._decoder.generate(encoded, task, limit)
+        (best, *others), no_speech_probability = yield from generate(encoded, task, limit)
         others = [reading for reading in others if not _is_suspicious(reading, limit)]
         if not _is_suspicious(best, limit):
             if guard.may_stop_early(len(best.new_tokens), new_s) and not self.is_no_speech(best, no_speech_probability, new_s):
-                best, verdict = self._read_on(encoded, best, task, limit, clock)
+                best, verdict = yield from self._read_on(encoded, best, task, limit)
                 return Read((best, *others), no_speech_probability, verdict)
             return Read((best, *others), no_speech_probability)
-        placed = self._decoder.place(encoded, best, task.language, clock)
+        placed = yield from find_words(encoded, best, task.language)
         broken_off = len(best.tokens) >= limit
         whole = placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed  # the last word may have been cut in the middle
         spoken = _spoken(whole, best.told_words, encoded.audio_s, task.begun_s, broken_off=broken_off)
@@ -120,15 +54,14 @@ class Reader:
             return Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
         return Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
 
-    def _read_on(self, encoded: Encoded, best: Reading, task: Task, limit: int, clock: SpanClock) -> tuple[Reading, Guard]:
+    def _read_on(self, encoded: Encoded, best: Reading, task: Task, limit: int) -> Steps[tuple[Reading, Guard]]:
         """If `best` stops where others go on speaking, the same and what follows; else as it is."""
-        placed = self._decoder.place(encoded, best, task.language, clock)
+        placed = yield from find_words(encoded, best, task.language)
         if not guard.is_unread([word.heard for word in placed], encoded.samples, RATE_HZ):
             return replace(best, placed=placed), ""
-        with clock.span("decode"):
-            (longer, *_), _ = self._decoder.generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
+        (longer, *_), _ = yield from generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
         longer = replace(longer, told=best.told)
-        replaced = self._decoder.place(encoded, longer, task.language, clock)
+        replaced = yield from find_words(encoded, longer, task.language)
         spoken = _spoken(replaced, best.told_words, encoded.audio_s, task.begun_s, broken_off=len(longer.tokens) >= limit)
         if len(spoken) <= len(placed) or _log_probability(spoken[len(placed) :]) < MIN_ADDED_LOG_PROBABILITY:
             return replace(best, placed=placed), ""

@@ -74,6 +74,11 @@ class ReorderedWhisper:
     def is_multilingual(self) -> bool:
         return bool(self._model.is_multilingual)
 
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda"."""
+        return str(self._model.device)
+
     def encode(self, features: StorageView, *, to_cpu: bool) -> StorageView:
         return self._model.encode(features, to_cpu=to_cpu)
 
@@ -100,8 +105,9 @@ class ReorderedWhisper:
             for one in found
         ]
 
-    def align(self, states: StorageView, start: Sequence[int], texts: Sequence[Sequence[int]], frames: int) -> list[Any]:
-        return self._model.align(states, self._from_published(start), [self._from_published(text) for text in texts], frames)  # type: ignore[no-any-return]
+    def align(self, states: StorageView, start: Sequence[int], texts: Sequence[Sequence[int]], frames: Sequence[int]) -> list[Any]:
+        """`frames`: of each of the texts' audio."""
+        return self._model.align(states, self._from_published(start), [self._from_published(text) for text in texts], list(frames))  # type: ignore[no-any-return]
 
     def _from_published(self, tokens: Sequence[int]) -> list[int]:
         return [self._here[token] for token in tokens]

@@ -18,7 +18,14 @@ Time. The deadline of recognition is `answer_at_s` plus the budget's total less 
 and the reserve, may be used. When a thread has conditioned the audio, the planner is given the time to that deadline, but never more than
 the `asr` slice and, for a speculative job, the time until its answer can be used. Predictions are corrected by what earlier decodes took.
 
-Threads. A `Worker` is used from the event loop it was started on. `DecodeJob.condition`, `Engine.decode` and the clock are called on the
+Company. When no thread is idle that could, one that takes a job looks who else waits, in the order of their turns, and decodes up to
+`max_batch` in one: those that gain by it and, by the plan that each would have alone, do not come too late by it (`batch`). Each ends by
+itself, and fails by itself. To promote or cancel one of them is to promote or cancel a job that runs.
+
+Ripeness. Most pauses end soon after they began, and what was decoded in them is then in vain. So while jobs of other owners are open, a
+speculative one is not begun, nor joins others, before it has waited for `ripen_ms`; finals and partials pass it by meanwhile.
+
+Threads. A `Worker` is used from the event loop it was started on. `DecodeJob.condition`, the engine and the clock are called on the
 worker's threads, several at once. The loop waits for the lock only while a thread moves an entry of the queue.
 """
 
@@ -34,10 +41,11 @@ from typing import Self, TypeVar
 
 from asr_server.engine.aside import Aside
 from asr_server.engine.correction import Prediction
-from asr_server.engine.engine import Engine
-from asr_server.engine.job_decoder import JobDecoder
+from asr_server.engine.engine import BatchingEngine
+from asr_server.engine.job_decoder import Company, JobDecoder
 from asr_server.engine.jobs import Decoded, DecodeJob, WorkerOptions
 from asr_server.engine.line import Line
+from asr_server.engine.occupancy import Occupancy, Turn
 from asr_server.errors import AsrError, NotServing, Overloaded
 from asr_server.events import Purpose
 
@@ -54,6 +62,8 @@ class _Entry:
     future: asyncio.Future[Decoded]
     queued_s: float
     rank: tuple[float, int]
+    ripe_s: float
+    """Of a speculative one: it is not begun before."""
 
     @property
     def owner(self) -> int:
@@ -79,11 +89,11 @@ class Worker:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: BatchingEngine,
         options: WorkerOptions | None = None,
         now: Callable[[], float] = time.monotonic,
         *,
-        smaller: Engine | None = None,
+        smaller: BatchingEngine | None = None,
     ) -> None:
         """`smaller`: decodes finals that would be late on `engine` whatever else is given up, in the languages that it speaks."""
         self._options = options or WorkerOptions()
@@ -100,15 +110,13 @@ class Worker:
         self._changed = threading.Condition()
         # Shared with the threads, under `_changed`:
         self._line: Line[_Entry] = Line(self._options.max_queued)
-        self._running = 0
-        self._running_partials = 0
-        self._busy_s = dict.fromkeys(Purpose, 0.0)
+        self._occupancy = Occupancy(self._options.threads)
         self._alive = 0
         self._closing = False
 
     @property
     def threads(self) -> int:
-        """Decodes at a time."""
+        """Of the worker: decodes, or batches of them, at a time."""
         return self._options.threads
 
     @property
@@ -121,16 +129,16 @@ class Worker:
     def running(self) -> int:
         """Jobs that threads work on, also those whose result nobody wants any more."""
         with self._changed:
-            return self._running
+            return self._occupancy.jobs
 
     @property
     def busy_s(self) -> Mapping[Purpose, float]:
         """Time that jobs of each purpose have kept a thread busy since the start, those included whose result nobody wanted any more.
 
-        A speculative job counts as one unless it became a final before a thread took it.
+        A speculative job counts as one unless it became a final before a thread took it. Jobs decoded together share the time.
         """
         with self._changed:
-            return dict(self._busy_s)
+            return self._occupancy.busy_s
 
     @property
     def prediction(self) -> Prediction:
@@ -182,12 +190,15 @@ class Worker:
         if job.job in self._open.get(job.owner, ()):
             raise ValueError(f"job {job.job} of owner {job.owner} is still open")
         future: asyncio.Future[Decoded] = asyncio.get_running_loop().create_future()
-        entry = _Entry(job, future, self._now(), (job.deadline.at_s, next(self._numbers)))
+        now_s = self._now()
+        others_ask = len(self._open) > (job.owner in self._open)
+        ripe_s = now_s + self._options.ripen_ms / 1000 if others_ask else now_s
+        entry = _Entry(job, future, now_s, (job.deadline.at_s, next(self._numbers)), ripe_s)
         with self._changed:
             if not self._line.admits(entry):
                 raise Overloaded(f"{len(self._line)} jobs wait for the recogniser already", self._options.retry_after_s)
             displaced = self._line.add(entry)
-            self._changed.notify()
+            self._changed.notify_all()
         for other in displaced:
             self._give_up(other)
         self._open.setdefault(job.owner, {})[job.job] = entry
@@ -207,6 +218,7 @@ class Worker:
                 return
             entry.promote(answer_at_s)
             displaced = self._line.add(entry)
+            self._changed.notify_all()
         for other in displaced:
             self._give_up(other)
 
@@ -274,28 +286,57 @@ class Worker:
         taken = self._take()
         if taken is None:
             return False
-        entry, running = taken
-        started_s = self._now()
-        outcome = self._decoder.outcome(entry.work, entry.queued_s, running)
-        with self._changed:
-            self._running -= 1
-            self._running_partials -= entry.purpose is Purpose.PARTIAL
-            self._busy_s[entry.purpose] += self._now() - started_s
-        loop.call_soon_threadsafe(self._deliver, entry, outcome)
+        entry, turn, running = taken
+        company: Company[_Entry] = Company(
+            waiting=lambda: self._waiting(turn),
+            claim=lambda other: self._claim(turn, other),
+            done=lambda one, outcome: self._end(turn, one, outcome, loop),
+        )
+        self._decoder.decode(entry, running, company)
         return True
 
-    def _take(self) -> tuple[_Entry, int] | None:
-        """Wait for a turn: whose it is, and how many jobs run with it. None when the worker closes.
+    def _take(self) -> tuple[_Entry, Turn, int] | None:
+        """Wait for a turn: whose it is, and how many threads work in it. None when the worker closes.
 
-        One `notify` for each submitted job is enough: a thread that ends a partial and so makes room for the next looks itself.
+        A thread whose turn ends, and so makes room for a partial, looks itself.
         """
-        most_partials = max(1, self._options.threads - 1)
         with self._changed:
             while not self._closing:
-                entry = self._line.take(partials=self._running_partials < most_partials)
+                now_s = self._now()
+                entry = self._line.take(partials=self._occupancy.takes_partials(), ripe_by_s=now_s)
                 if entry is not None:
-                    self._running += 1
-                    self._running_partials += entry.purpose is Purpose.PARTIAL
-                    return entry, self._running
-                self._changed.wait()
+                    turn = self._occupancy.begin(entry.purpose, now_s)
+                    return entry, turn, self._occupancy.threads
+                ripe_s = self._line.next_ripe_s
+                self._changed.wait(None if ripe_s is None else ripe_s - now_s)
             return None
+
+    def _waiting(self, turn: Turn) -> tuple[_Entry, ...]:
+        """Who might join a turn: nobody whom an idle thread will take, and nobody who is not ripe."""
+        with self._changed:
+            if self._closing:
+                return ()
+            if self._occupancy.is_full:
+                now_s = self._now()
+                return tuple(entry for entry in self._line if entry.purpose is not Purpose.SPECULATIVE or entry.ripe_s <= now_s)
+            if Purpose.PARTIAL in turn.purposes and not self._occupancy.takes_partials():
+                # The idle thread is the one that takes no partials.
+                return tuple(entry for entry in self._line if entry.purpose is Purpose.PARTIAL)
+            return ()
+
+    def _claim(self, turn: Turn, entry: _Entry) -> bool:
+        """Whether one that waited joins a turn. It may have been taken, given up or replaced meanwhile."""
+        with self._changed:
+            if entry.purpose is Purpose.PARTIAL and not self._occupancy.takes_partials(turn):
+                return False
+            if self._closing or not self._line.remove(entry):
+                return False
+            self._occupancy.join(turn, entry.purpose, self._now())
+            return True
+
+    def _end(self, turn: Turn, entry: _Entry, outcome: Decoded | AsrError, loop: asyncio.AbstractEventLoop) -> None:
+        with self._changed:
+            self._occupancy.end(turn, entry.purpose, self._now())
+            if turn.purposes:
+                self._changed.notify()  # a partial that waits for others to end may have its turn before this one's is over
+        loop.call_soon_threadsafe(self._deliver, entry, outcome)

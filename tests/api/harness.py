@@ -19,7 +19,7 @@ from asr_server.api.status import status_of
 from asr_server.api.true_status import TrueStatus
 from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
-from asr_server.engine.engine import Engine
+from asr_server.engine.engine import BatchingEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
@@ -52,7 +52,7 @@ class Running:
 
 @asynccontextmanager
 async def speech_server(
-    engine: Engine | None = None,
+    engine: BatchingEngine | None = None,
     *,
     limits: Limits | None = None,
     definition: DataDefinition | None = None,

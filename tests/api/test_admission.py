@@ -28,7 +28,8 @@ class FakeLoad:
         self.told.append(f"asked at {now_s:g}")
         return self.fits
 
-    def retry_after_s(self) -> float:
+    def refused(self, now_s: float) -> float:
+        self.told.append(f"refused at {now_s:g}")
         return self.retry_s
 
 
@@ -103,7 +104,7 @@ def test_a_refused_session_leaves_no_trace(load: FakeLoad, clock: FakeClock) -> 
     admission = opened(load, clock)
     load.fits = False
     refusal(admission)
-    assert (admission.active, load.told) == (0, ["asked at 100"])
+    assert (admission.active, load.told) == (0, ["asked at 100", "refused at 100"])
 
 
 def test_one_more_than_the_limit_is_told_how_many_there_are_and_when_the_load_has_room(load: FakeLoad, clock: FakeClock) -> None:

@@ -12,7 +12,7 @@ from asr_server.api.host import Host
 from asr_server.api.limits import Limits
 from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
-from asr_server.engine.engine import DecodeOptions, Decoding, Engine
+from asr_server.engine.engine import BatchingEngine, DecodeOptions, Decoding
 from asr_server.engine.worker import Decoded, DecodeJob, Worker, WorkerOptions
 from asr_server.events import Purpose
 from asr_server.pb import asr_pb2 as pb
@@ -34,7 +34,7 @@ ALL = tuple(PRESETS.values())
 class RememberingWorker(Worker):
     """Keeps what it was asked for."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: BatchingEngine) -> None:
         super().__init__(engine, WorkerOptions(threads=2))
         self.asked: list[tuple[DecodeJob, asyncio.Future[Decoded]]] = []
 
@@ -57,7 +57,7 @@ class DisplacingWorker(RememberingWorker):
 
 
 @asynccontextmanager
-async def served_by(worker: Worker, engine: Engine, preset: Preset = EARLY) -> AsyncIterator[Running]:
+async def served_by(worker: Worker, engine: BatchingEngine, preset: Preset = EARLY) -> AsyncIterator[Running]:
     definition = plain_definition()
     served = Served((engine.release.model,), engine.languages, "en", Limits(), LatencyBudget(), (preset,))
     system = system_version("0.test", (definition.version, definition.digest), engine.release)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+from asr_server.engine.lockstep import Lockstep
 from asr_server.engine.placing import PlacedWord
-from asr_server.engine.reading import Encoded, Reading, Task
 from asr_server.engine.spans import SpanClock
+from asr_server.engine.steps import Answer, Detect, Encode, Encoded, Generate, Place, Reading, Step, Steps, Task
 from asr_server.engine.tokens import TokenWord
-from audio_norm import Samples
+
+Result = TypeVar("Result")
 
 
 def reading(text: str, log_probability: float = -0.2, told: int = 0) -> Reading:
@@ -34,17 +37,35 @@ class FakeDecoder:
     def placings(self) -> int:
         return len(self.placed)
 
-    def encode(self, samples: Samples, margin_samples: int, clock: SpanClock) -> Encoded:
-        self.encoded_samples.append((len(samples), margin_samples))
-        return Encoded(None, 0, samples)
+    def result(self, steps: Steps[Result]) -> Result:
+        """Of a decode whose steps are answered here."""
+        results: list[Result | Exception] = []
+        Lockstep[Result](self, lambda _, result: results.append(result)).run([(steps, SpanClock())])
+        (result,) = results
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def generate(self, encoded: Encoded, task: Task, limit: int) -> tuple[list[Reading], float]:
-        self.tasks.append(task)
-        answer = self.answers.pop(0)
-        return [replace(one, tokens=one.tokens[:limit], words=one.words[:limit]) for one in answer], self.no_speech_probability
+    def shape(self, step: Step) -> None:
+        return None
 
-    def place(self, encoded: Encoded, reading: Reading, language: str, clock: SpanClock) -> tuple[PlacedWord, ...]:
-        self.placed.append(reading)
+    def answer(self, steps: Sequence[Step], clocks: Sequence[SpanClock]) -> Sequence[Answer]:
+        (step,) = steps
+        match step:
+            case Encode(samples=samples, margin_samples=margin_samples):
+                self.encoded_samples.append((len(samples), margin_samples))
+                return [Encoded(None, 0, samples)]
+            case Detect():
+                return [[("en", 1.0)]]
+            case Generate(task=task, limit=limit):
+                self.tasks.append(task)
+                answer = self.answers.pop(0)
+                return [([replace(one, tokens=one.tokens[:limit], words=one.words[:limit]) for one in answer], self.no_speech_probability)]
+            case Place(reading=asked):
+                self.placed.append(asked)
+                return [self._words(asked)]
+
+    def _words(self, reading: Reading) -> tuple[PlacedWord, ...]:
         ends_s = [*self.starts_s[1:], self.end_s]
         return tuple(
             PlacedWord(word, start_s, end_s, self.word_log_probability * (word.end_token - word.first_token), self.word_log_probability)

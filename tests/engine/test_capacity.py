@@ -1,6 +1,6 @@
 import pytest
 
-from asr_server.engine.capacity import MOST_STREAMS, Caller, LoadMeter, LoadOptions, streams_in_time
+from asr_server.engine.capacity import Caller, LoadMeter, LoadOptions
 from asr_server.engine.cost import CostModel
 
 # 3 s of speech and 1 s of margin: 40 ms for the encoder, 14 tokens of 10 ms, 20 for cues: 200 ms, beside others 250.
@@ -12,17 +12,6 @@ def test_a_caller_takes_what_its_segments_cost_for_the_time_it_speaks() -> None:
     # A segment in 5 s, 2.2 decodes of 250 ms each.
     assert Caller().busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.25 / 5)
     assert Caller(cues=False).busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.225 / 5)
-
-
-def test_a_machine_promises_what_leaves_a_part_of_its_threads_idle() -> None:
-    assert streams_in_time(0.09, threads=2) == 15
-    assert streams_in_time(0.09, threads=2, utilisation=0.35) == 7
-    assert streams_in_time(0.11, threads=2) == 12
-
-
-def test_every_machine_promises_one_stream_and_none_more_than_anything_else_would_keep() -> None:
-    assert streams_in_time(5.0, threads=1) == 1
-    assert streams_in_time(0.0, threads=1) == MOST_STREAMS
 
 
 TYPICAL_SHARE = 0.2
@@ -92,14 +81,23 @@ def test_the_first_stream_always_fits() -> None:
     assert LoadMeter(threads=1, typical_share=3.0).fits_one_more(0.0)
 
 
-def test_a_place_is_free_when_the_next_of_the_present_streams_is_likely_to_end() -> None:
+def test_a_place_is_likely_to_be_free_when_the_next_of_the_present_streams_has_ended() -> None:
     meter = meter_of(streams=5)
-    assert meter.retry_after_s() == 1.0
+    assert meter.refused(0.0) == 1.0
 
     meter.closed(lasted_s=60.0, now_s=60.0)
-    assert meter.retry_after_s() == pytest.approx(60 / 4)
-    meter.closed(lasted_s=30.0, now_s=61.0)
-    assert meter.retry_after_s() == pytest.approx(45 / 3)
+    assert meter.refused(60.0) == pytest.approx(1.5 * 60 / 4)
+    meter.closed(lasted_s=30.0, now_s=100.0)
+    assert meter.refused(100.0) == pytest.approx(1.5 * 45 / 3)
+
+
+def test_each_place_is_promised_once_and_again_when_its_time_is_over() -> None:
+    meter = meter_of(streams=5)
+    meter.closed(lasted_s=8.0, now_s=8.0)
+
+    assert [meter.refused(8.0) for _ in range(3)] == pytest.approx([3.0, 6.0, 9.0])
+    assert meter.refused(12.0) == pytest.approx(8.0), "who came first is back; two are still to come, the last at 17"
+    assert meter.refused(100.0) == pytest.approx(3.0)
 
 
 def test_recent_streams_count_more() -> None:
@@ -109,15 +107,15 @@ def test_recent_streams_count_more() -> None:
     for _ in range(100):
         meter.closed(lasted_s=500.0, now_s=0.0)
 
-    assert meter.retry_after_s() == pytest.approx(500 / 50, rel=0.05)
+    assert meter.refused(0.0) == pytest.approx(1.5 * 500 / 50, rel=0.05)
 
 
-@pytest.mark.parametrize(("lasted_s", "streams", "retry_after_s"), [(1.0, 100, 0.5), (3600.0, 2, 30.0), (10.0, 1, 10.0)])
+@pytest.mark.parametrize(("lasted_s", "streams", "retry_after_s"), [(1.0, 100, 0.5), (3600.0, 2, 30.0), (10.0, 1, 15.0)])
 def test_the_advice_is_neither_impatient_nor_forever(lasted_s: float, streams: int, retry_after_s: float) -> None:
     meter = meter_of(streams)
     meter.closed(lasted_s, now_s=1.0)
 
-    assert meter.retry_after_s() == retry_after_s
+    assert meter.refused(1.0) == pytest.approx(retry_after_s)
 
 
 def test_a_clock_that_seems_to_go_back_changes_nothing() -> None:

@@ -4,8 +4,8 @@ import pytest
 from asr_server.engine.context import MAX_SAID_TOKENS, WINDOW_SAMPLES, Heard, Listener
 from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ
-from asr_server.engine.reading import Reader, Reading, Task
-from asr_server.engine.spans import SpanClock
+from asr_server.engine.reading import Reader
+from asr_server.engine.steps import Reading, Steps, Task
 from audio_norm import Span
 from tests.engine.conftest import normalized
 from tests.engine.fake_decoder import FakeDecoder, reading
@@ -19,10 +19,14 @@ PASSED_OVER = reading("we saw the old man", told=4)
 
 
 def hear(decoder: FakeDecoder, new_s: float = 2.0, begun: int = 4) -> Heard:
-    listener = Listener(decoder, Reader(decoder, NoSpeechRule()), MARGIN_SAMPLES)
-    clock = SpanClock()
+    listener = Listener(Reader(NoSpeechRule()), MARGIN_SAMPLES)
     task = Task("en", beam_size=5, begun=tuple(range(begun)), begun_s=new_s)
-    return listener.hear_new(AUDIO, listener.encode(AUDIO, clock), task, clock)
+
+    def steps() -> Steps[Heard]:
+        encoded = yield from listener.encode(AUDIO)
+        return (yield from listener.hear_new(AUDIO, encoded, task))
+
+    return decoder.result(steps())
 
 
 def fake(*answers: Reading) -> FakeDecoder:

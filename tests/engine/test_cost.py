@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_server.engine.calibrate import calibrate
-from asr_server.engine.cost import CostModel, Timing, fit
+from asr_server.engine.cost import Cost, CostModel, Timing, fit, share_of_more
 
 COST = CostModel(
     encode_ms=10, encode_ms_per_frame=0.1, encode_ms_per_frame_squared=0.0001, prompt_ms=20, token_ms=10, beam_factor=1.5, align_ms=30
@@ -71,7 +73,8 @@ def test_too_few_sizes_are_refused() -> None:
 
 
 class FakeModel:
-    """Takes exactly the time of `COST` on its own clock; every second run is disturbed."""
+    """Takes exactly the time of `COST` on its own clock; every second run is disturbed. Of a batch each further one costs a quarter of its
+    tokens and half of the rest."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -81,15 +84,47 @@ class FakeModel:
         self._runs += 1
         self.now_s += ms / 1000 * (1 if self._runs % 2 else 7)
 
-    def encode_frames(self, frames: int) -> int:
-        self._take(encode_ms(frames))
+    def encode_frames(self, frames: int, rows: int = 1) -> int:
+        self._take(encode_ms(frames) * (1 + (rows - 1) / 2))
         return frames
 
-    def force_tokens(self, encoded: int, tokens: int, beam_size: int) -> None:
-        self._take(20 + tokens * 10 * (1 + 0.5 * (beam_size - 1) / 4))
+    def force_tokens(self, encoded: int, tokens: int, beam_size: int, rows: int = 1) -> None:
+        self._take(20 * (1 + (rows - 1) / 2) + tokens * 10 * (1 + 0.5 * (beam_size - 1) / 4) * (1 + (rows - 1) / 4))
 
     def align_tokens(self, encoded: int, tokens: int) -> None:
         self._take(30)
+
+
+@pytest.mark.parametrize("max_batch", [2, 4, 6, 16])
+def test_calibration_finds_what_a_batch_shares(max_batch: int) -> None:
+    model = FakeModel()
+    cost = calibrate(model, max_batch, clock=lambda: model.now_s)
+    assert [cost.step_share, cost.once_share] == pytest.approx([0.25, 0.5])
+
+
+def test_without_batches_nothing_is_taken_to_be_shared() -> None:
+    model = FakeModel()
+    cost = calibrate(model, clock=lambda: model.now_s)
+    assert (cost.step_share, cost.once_share) == (1.0, 1.0)
+
+
+def test_the_longest_of_a_batch_costs_what_it_does_alone_and_the_others_their_share() -> None:
+    shared = replace(COST, step_share=0.25, once_share=0.5)
+    assert shared.together_ms([Cost(100, 40)]) == pytest.approx(140)
+    assert shared.together_ms([Cost(100, 40), Cost(60, 80), Cost(20, 20)]) == pytest.approx(100 + 0.5 * 80 + 80 + 0.25 * 60)
+
+
+@given(st.lists(st.builds(Cost, st.floats(0, 500), st.floats(0, 500)), min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 1))
+def test_together_never_costs_more_than_one_after_the_other_nor_less_than_the_dearest(
+    costs: list[Cost], step_share: float, once_share: float
+) -> None:
+    together_ms = replace(COST, step_share=step_share, once_share=once_share).together_ms(costs)
+    assert max(cost.ms for cost in costs) - 1e-6 <= together_ms <= sum(cost.ms for cost in costs) + 1e-6
+
+
+@given(st.floats(0, 1000), st.floats(0, 10_000), st.integers(2, 64))
+def test_a_share_is_never_below_nothing_or_above_all(one_ms: float, all_ms: float, rows: int) -> None:
+    assert 0 <= share_of_more(one_ms, all_ms, rows) <= 1
 
 
 def test_calibration_finds_the_costs_behind_a_noisy_neighbour() -> None:

@@ -5,8 +5,7 @@ import pytest
 
 from asr_server.engine.cues import Cues, find_cues
 from asr_server.engine.placing import PlacedWord
-from asr_server.engine.reading import Encoded, Reading
-from asr_server.engine.spans import SpanClock
+from asr_server.engine.steps import Encoded, Reading
 from asr_server.engine.tokens import TokenWord
 from tests.engine.fake_decoder import FakeDecoder, reading
 
@@ -16,7 +15,7 @@ SILENCE = np.zeros(32_000, np.float32)
 
 
 def cues(decoder: FakeDecoder, text: Reading, closed: list[int]) -> Cues:
-    return find_cues(decoder, Encoded(None, 0, SILENCE), text, closed, language="en", clock=SpanClock())
+    return decoder.result(find_cues(Encoded(None, 0, SILENCE), text, closed, "en"))
 
 
 def fake() -> FakeDecoder:

@@ -12,14 +12,15 @@ class Someone:
     owner: int
     purpose: Purpose
     rank: tuple[float, int]
+    ripe_s: float = 0.0
 
 
 def final(deadline_s: float, number: int = 0, owner: int = 0) -> Someone:
     return Someone(owner, Purpose.FINAL, (deadline_s, number))
 
 
-def speculative(owner: int, deadline_s: float = 0.0, number: int = 0) -> Someone:
-    return Someone(owner, Purpose.SPECULATIVE, (deadline_s, number))
+def speculative(owner: int, deadline_s: float = 0.0, number: int = 0, ripe_s: float = 0.0) -> Someone:
+    return Someone(owner, Purpose.SPECULATIVE, (deadline_s, number), ripe_s)
 
 
 def partial(owner: int, number: int = 0) -> Someone:
@@ -44,6 +45,19 @@ def test_finals_of_equal_deadline_come_in_the_order_of_asking() -> None:
     one, two, three = final(1.0, 1), final(1.0, 2), final(1.0, 3)
 
     assert list(line_of(two, three, one)) == [one, two, three]
+
+
+def test_a_speculative_one_that_is_not_ripe_lets_others_pass() -> None:
+    green, ripe, shown = speculative(1, 1.0, ripe_s=5.0), speculative(2, 2.0, ripe_s=3.0), partial(3)
+    line = line_of(green, ripe, shown)
+
+    assert line.next_ripe_s == 3.0
+    assert line.take(partials=True, ripe_by_s=4.0) is ripe
+    assert line.take(partials=True, ripe_by_s=4.0) is shown
+    assert line.take(partials=True, ripe_by_s=4.0) is None
+    assert line.next_ripe_s == 5.0
+    assert line.take(partials=True) is green
+    assert line.next_ripe_s is None
 
 
 def test_a_newer_partial_takes_the_place_of_its_owners_older_one() -> None:

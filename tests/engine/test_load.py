@@ -82,6 +82,6 @@ def test_when_to_come_back_is_told_by_how_long_sessions_have_lasted() -> None:
     busy = Busy()
     busy.load.opened(0.0)
     busy.load.opened(0.0)
-    assert busy.load.retry_after_s() == 1.0
+    assert busy.load.refused(0.0) == 1.0
     busy.load.closed(20.0, 20.0)
-    assert busy.load.retry_after_s() == 20.0
+    assert busy.load.refused(20.0) == 30.0

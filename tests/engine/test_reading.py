@@ -5,8 +5,8 @@ import pytest
 
 from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ
-from asr_server.engine.reading import Encoded, Read, Reader, Reading, Task
-from asr_server.engine.spans import SpanClock
+from asr_server.engine.reading import Read, Reader
+from asr_server.engine.steps import Encoded, Reading, Task
 from asr_server.engine.tokens import TokenWord
 from audio_norm import Samples
 from tests.engine.fake_decoder import FakeDecoder, reading
@@ -19,7 +19,7 @@ def sound(loud_s: float, quiet_s: float = 0.0) -> Samples:
 
 
 def read(decoder: FakeDecoder, samples: Samples, task: Task = TASK) -> Read:
-    return Reader(decoder, NoSpeechRule()).read(Encoded(None, 0, samples), task, SpanClock())
+    return decoder.result(Reader(NoSpeechRule()).read(Encoded(None, 0, samples), task))
 
 
 def text(read_: Read) -> str:

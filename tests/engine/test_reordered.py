@@ -42,7 +42,7 @@ def test_what_is_decoded_and_aligned_is_what_the_published_model_gives(files: Pa
     assert ours.no_speech_prob == pytest.approx(theirs.no_speech_prob, rel=1e-2)
     text = theirs.sequences_ids[0] or [1000]
     (their_alignment,) = published.align(states, tokens.task("en"), [text], 300)
-    (our_alignment,) = reordered.align(states, tokens.task("en"), [text], 300)
+    (our_alignment,) = reordered.align(states, tokens.task("en"), [text], [300])
     assert our_alignment.alignments == their_alignment.alignments
     assert our_alignment.text_token_probs == pytest.approx(their_alignment.text_token_probs, rel=1e-2)
 
@@ -57,12 +57,12 @@ def test_given_text_is_not_in_the_result(files: Path) -> None:
         [prompt],
         suppress_tokens=[-1, tokens.end],
         beam_size=1,
-        max_length=len(prompt) + 5,
+        max_length=2 * len(prompt),
         return_scores=True,
     )
 
     # CTranslate2 stops after half of `max_length`: none of it went to what was given.
-    assert len(found.sequences_ids[0]) == (len(prompt) + 5) // 2
+    assert len(found.sequences_ids[0]) == len(prompt)
 
 
 def copied(files: Path, to: Path) -> Path:

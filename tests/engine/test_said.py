@@ -119,7 +119,7 @@ def test_a_script_without_spaces_goes_on_without_them(base: WhisperEngine, clip:
     options = replace(CUES, language="zh")
     whole = base.decode(audio, options).hypothesis
     rest = base.decode(audio, replace(options, said=told_until(whole, 1))).hypothesis
-    assert whole.text == "\u4f60\u597d\u4e16\u754c\u3002"
+    assert whole.text.removesuffix("\u3002") == "\u4f60\u597d\u4e16\u754c"
     assert rest.text.startswith("\u4e16\u754c")
     assert "".join(word.text for word in rest.words) == rest.text
 

@@ -1,10 +1,12 @@
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
-from asr_server.engine.tokens import MAX_HINT_TOKENS, Tokens
+from asr_server.engine.tokens import BEGUN_STEP, MAX_HINT_TOKENS, Tokens
 from asr_server.engine.weights import ModelFiles
 
 Encode = Callable[[str], list[int]]
@@ -145,3 +147,37 @@ def test_what_is_to_be_kept_is_not_replaced(many: Tokens, encode: Encode) -> Non
 def test_a_tokenizer_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="not a Whisper model"):
         Tokens(Tokenizer(BPE()), multilingual=False)
+
+
+def test_prompts_with_texts_of_about_the_same_length_are_as_long_and_end_alike(many: Tokens) -> None:
+    prompts = [many.prompt_with(range(1000, 1000 + count), "en") for count in range(1, 2 * BEGUN_STEP + 1)]
+
+    assert [len(prompt) - len(prompts[0]) for prompt in prompts] == [0] * BEGUN_STEP + [BEGUN_STEP] * BEGUN_STEP
+    assert len({many.start_of(prompt) for prompt in prompts}) == 1
+    for count, prompt in enumerate(prompts, start=1):
+        mark = prompt[-1]
+        assert prompt[-1 - count : -1] == list(range(1000, 1000 + count))
+        assert prompt[-2 - count] == mark
+
+
+@pytest.mark.parametrize("word", ["the", "to", "that", "this", "time", "think"])
+def test_words_that_begin_with_t_are_told_as_the_models_write_them(many: Tokens, english: Tokens, word: str) -> None:
+    for tokens in (many, english):
+        (token,) = tokens.said((word,), "en")
+        assert tokens.text([token]) == word
+
+
+@pytest.mark.parametrize("as_pairs", [True, False])
+def test_a_merge_that_the_published_tokenizer_lacks_is_added_in_either_way_of_writing_merges(
+    many: Tokens, base_files: ModelFiles, tmp_path: Path, *, as_pairs: bool
+) -> None:
+    written = json.loads((base_files.path / "tokenizer.json").read_text())
+    model = written["model"]
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    assert ["\u0120", "t"] not in pairs
+    model["merges"] = pairs if as_pairs else [" ".join(pair) for pair in pairs]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(written))
+    tokens = Tokens.load(tmp_path / "tokenizer.json", multilingual=True)
+    text = ["The", "two", "of", "them", "thought", "that", "this", "is", "the", "time", "to", "try", "it"]
+    assert tokens.said(text, "en") == many.said(text, "en")
+    assert len(tokens.said(text, "en")) == len(text)

@@ -258,7 +258,7 @@ def test_a_failure_of_the_library_is_an_engine_failure(tiny_en: WhisperEngine, c
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(tiny_en._network, "generate", fail)
+    monkeypatch.setattr(tiny_en._network, "answer", fail)
     with pytest.raises(EngineFailed, match=r"failed on 1\.1 s of audio: out of memory"):
         tiny_en.decode(normalized(clip("en/hello_world")), GREEDY)
 

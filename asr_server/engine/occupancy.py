@@ -1,0 +1,71 @@
+"""What a worker's threads are at, and how long they have been. Plain bookkeeping: time is passed in, and it is not thread-safe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asr_server.events import Purpose
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """What one thread decodes together."""
+
+    purposes: list[Purpose] = field(default_factory=list)
+    """Of the jobs that have not ended."""
+    shared_until_s: float = 0.0
+    """Up to here its time has been given to its jobs."""
+
+
+class Occupancy:
+    """A thread's time belongs in equal parts to the jobs that it has at a time. One thread of several is kept free of partials, so that
+    finals do not wait for one."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._turns: set[Turn] = set()
+        self._busy_s = dict.fromkeys(Purpose, 0.0)
+
+    @property
+    def jobs(self) -> int:
+        """That are worked on."""
+        return sum(len(turn.purposes) for turn in self._turns)
+
+    @property
+    def threads(self) -> int:
+        """That work."""
+        return len(self._turns)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._turns) >= self._threads
+
+    @property
+    def busy_s(self) -> Mapping[Purpose, float]:
+        """Time spent on jobs of each purpose that have ended, and on others while one of their turn has ended or joined."""
+        return dict(self._busy_s)
+
+    def takes_partials(self, turn: Turn | None = None) -> bool:
+        """Whether a thread may take partials, or the one of `turn` may take some more."""
+        others = sum(Purpose.PARTIAL in one.purposes for one in self._turns if one is not turn)
+        return others < max(1, self._threads - 1)
+
+    def begin(self, purpose: Purpose, now_s: float) -> Turn:
+        turn = Turn([purpose], now_s)
+        self._turns.add(turn)
+        return turn
+
+    def join(self, turn: Turn, purpose: Purpose, now_s: float) -> None:
+        self._share(turn, now_s)
+        turn.purposes.append(purpose)
+
+    def end(self, turn: Turn, purpose: Purpose, now_s: float) -> None:
+        """One of its jobs has ended; with the last the thread is free."""
+        self._share(turn, now_s)
+        turn.purposes.remove(purpose)
+        if not turn.purposes:
+            self._turns.remove(turn)
+
+    def _share(self, turn: Turn, now_s: float) -> None:
+        for purpose in turn.purposes:
+            self._busy_s[purpose] += (now_s - turn.shared_until_s) / len(turn.purposes)
+        turn.shared_until_s = now_s

@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_server.engine.occupancy import Occupancy, Turn
+from asr_server.events import Purpose
+
+FINAL, SPECULATIVE, PARTIAL = Purpose.FINAL, Purpose.SPECULATIVE, Purpose.PARTIAL
+
+
+def test_the_time_of_a_thread_belongs_in_equal_parts_to_the_jobs_it_has_at_a_time() -> None:
+    occupancy = Occupancy(threads=1)
+    turn = occupancy.begin(FINAL, 10.0)
+    occupancy.join(turn, SPECULATIVE, 11.0)
+    occupancy.end(turn, FINAL, 15.0)
+    occupancy.end(turn, SPECULATIVE, 16.0)
+
+    assert occupancy.busy_s == pytest.approx({FINAL: 1 + 2, SPECULATIVE: 2 + 1, PARTIAL: 0})
+
+
+def test_a_thread_is_free_when_its_last_job_has_ended() -> None:
+    occupancy = Occupancy(threads=1)
+    turn = occupancy.begin(FINAL, 0.0)
+    occupancy.join(turn, FINAL, 0.0)
+    assert (occupancy.threads, occupancy.jobs, occupancy.is_full) == (1, 2, True)
+
+    occupancy.end(turn, FINAL, 1.0)
+    assert (occupancy.threads, occupancy.jobs, occupancy.is_full) == (1, 1, True)
+
+    occupancy.end(turn, FINAL, 1.0)
+    assert (occupancy.threads, occupancy.jobs, occupancy.is_full) == (0, 0, False)
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3)])
+def test_of_several_threads_one_takes_no_partials(threads: int, most: int) -> None:
+    occupancy = Occupancy(threads)
+    turns = []
+    for _ in range(most):
+        assert occupancy.takes_partials()
+        turns.append(occupancy.begin(PARTIAL, 0.0))
+
+    assert not occupancy.takes_partials()
+    assert occupancy.takes_partials(turns[0])
+
+
+def test_a_turn_of_finals_that_takes_a_partial_counts_until_that_has_ended() -> None:
+    occupancy = Occupancy(threads=2)
+    turn = occupancy.begin(FINAL, 0.0)
+    assert occupancy.takes_partials(turn)
+    occupancy.join(turn, PARTIAL, 0.0)
+    assert not occupancy.takes_partials()
+
+    occupancy.end(turn, PARTIAL, 1.0)
+    assert occupancy.takes_partials()
+
+
+steps = st.lists(st.tuples(st.sampled_from(("begin", "join", "end")), st.sampled_from(Purpose), st.integers(0, 9)), max_size=50)
+
+
+@given(steps)
+def test_all_time_of_all_threads_is_somebodys_and_nobodys_twice(steps: list[tuple[str, Purpose, int]]) -> None:
+    occupancy, turns, worked_s = Occupancy(threads=8), list[Turn](), 0.0
+    for now_s, (step, purpose, number) in enumerate(steps):
+        worked_s += occupancy.threads if now_s else 0
+        if step == "begin" and not occupancy.is_full:
+            turns.append(occupancy.begin(purpose, float(now_s)))
+        elif turns:
+            turn = turns[number % len(turns)]
+            if step == "join":
+                occupancy.join(turn, purpose, float(now_s))
+            else:
+                occupancy.end(turn, turn.purposes[number % len(turn.purposes)], float(now_s))
+        turns = [turn for turn in turns if turn.purposes]
+    for turn in turns:
+        while turn.purposes:
+            occupancy.end(turn, turn.purposes[0], float(len(steps)))
+    worked_s += len(turns)
+
+    assert sum(occupancy.busy_s.values()) == pytest.approx(worked_s)
+    assert occupancy.threads == occupancy.jobs == 0
