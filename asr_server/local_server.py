@@ -1,9 +1,10 @@
 """A server of one's own: `asr-server serve` as a child process, for commands that were given no `--server`."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,44 @@ def serve_command(model: str = "", config: Path | None = None) -> tuple[str, ...
 
 @asynccontextmanager
 async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0) -> AsyncIterator[LocalServer]:
-    """Starts the server and gives it once it is ready; ends it on leaving, however that happens.
+    """Starts the server and gives it once it is ready; ends it on leaving, however that happens, also when this process gets a SIGTERM.
 
     Raises `SetupError`, with the last line the child wrote to stderr, when it ends or takes too long before it is ready.
     """
+    with _sigterm_cancels():
+        async with _child(command, start_timeout_s) as child:
+            yield child
+
+
+@contextmanager
+def _sigterm_cancels() -> Iterator[None]:
+    """A SIGTERM would end this process and leave the child to itself. It first cancels the task that runs here, then has its usual effect.
+    Off the main thread, where signals cannot be heard, nothing is changed."""
+    task = asyncio.current_task()
+    assert task is not None
+    received = False
+
+    def cancel() -> None:
+        nonlocal received
+        received = True
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGTERM, cancel)
+    except (ValueError, RuntimeError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        if received:
+            signal.raise_signal(signal.SIGTERM)
+
+
+@asynccontextmanager
+async def _child(command: Sequence[str], start_timeout_s: float) -> AsyncIterator[LocalServer]:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,

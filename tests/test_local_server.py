@@ -1,6 +1,7 @@
 """A server of one's own is waited for, and ended however its use ends."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -55,6 +56,26 @@ async def test_the_server_is_ended_when_its_user_is_cancelled_while_it_loads(tmp
     user.cancel()
     with pytest.raises(asyncio.CancelledError):
         await user
+    assert notes.read_text() == "ended by SIGTERM"
+
+
+async def test_the_server_is_ended_when_its_user_gets_a_sigterm(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    use = f"""
+import asyncio
+from asr_server.local_server import local_server
+
+async def use():
+    async with local_server({fake(notes, "ready", "127.0.0.1:1")!r}):
+        await asyncio.sleep(60)
+
+asyncio.run(use())
+"""
+    user = await asyncio.create_subprocess_exec(sys.executable, "-c", use)
+    await running(notes)
+    user.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await user.wait() == -signal.SIGTERM
     assert notes.read_text() == "ended by SIGTERM"
 
 

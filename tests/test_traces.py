@@ -72,4 +72,5 @@ def check_tree(received: Received, final: Result) -> None:
     assert final.ledger.speculated_ms > 0
     assert segment.attributes["asr.late"] == final.ledger.late
     assert segment.attributes["asr.tokens"] > 3
+    assert segment.attributes["asr.batch_size"] == 1
     assert segment.attributes["asr.frames"] > 100
