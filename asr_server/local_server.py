@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0
 @contextmanager
 def _sigterm_cancels() -> Iterator[None]:
     """A SIGTERM would end this process and leave the child to itself. It first cancels the task that runs here, then has its usual effect.
-    Off the main thread, where signals cannot be heard, nothing is changed."""
+    Where somebody hears SIGTERM already, or off the main thread, where signals cannot be heard, nothing is changed."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+        yield
+        return
     task = asyncio.current_task()
     assert task is not None
     received = False
@@ -58,11 +62,7 @@ def _sigterm_cancels() -> Iterator[None]:
         task.cancel()
 
     loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(signal.SIGTERM, cancel)
-    except (ValueError, RuntimeError):
-        yield
-        return
+    loop.add_signal_handler(signal.SIGTERM, cancel)
     try:
         yield
     finally:

@@ -151,8 +151,9 @@ async def on_the_line(
 
         def let_in() -> None:
             nonlocal is_told
-            is_told = True
-            tell()
+            if not is_told:
+                is_told = True
+                tell()
 
         try:
             await sleep(number * apart_s)

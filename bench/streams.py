@@ -195,7 +195,7 @@ async def speak(
     finals = tuple(_seen(text, microphone, part.end) for text in texts if text.is_final)
     shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts if not _is_eager(text))
     eager = tuple(EagerSeen(text.segment, text.text, _held_after_ms(text, microphone, part.end.at_s)) for text in texts if _is_eager(text))
-    answer_ms = ending.answer_ms(max((text.received_at_s for text in texts if text.is_final), default=None))
+    answer_ms = None if error else ending.answer_ms(max((text.received_at_s for text in texts if text.is_final), default=None))
     return Spoken(part, finals, tuple(microphone.lags), error, refused, shown, eager, eager_stood, answer_ms, retry_after_s)
 
 

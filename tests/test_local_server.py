@@ -79,6 +79,18 @@ asyncio.run(use())
     assert notes.read_text() == "ended by SIGTERM"
 
 
+async def test_somebody_who_hears_sigterm_already_goes_on_to(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, heard.set)
+    try:
+        async with local_server(fake(tmp_path / "notes", "ready", "127.0.0.1:1")):
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.wait_for(heard.wait(), 10)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
 async def test_a_server_that_fails_to_start_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"^no weights named nonsense$"):
         async with local_server(fake(tmp_path / "notes", "fail", "2", "no weights named nonsense")):

@@ -158,8 +158,10 @@ class Client:
             await _until_accepted(call, self._options.opening_wait_s)
         except grpc.aio.AioRpcError as error:
             # A refusal may come while the config is being written.
-            failed = await status.of(error)
-            call.cancel()
+            try:
+                failed = await status.of(error)
+            finally:
+                call.cancel()
             raise (failed or error) from None
         except BaseException:
             call.cancel()

@@ -4,7 +4,6 @@ Pure: time is passed in.
 """
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 from asr_server.engine.correction import BESIDE_OTHERS
@@ -47,7 +46,7 @@ class LoadOptions:
     limit: float = 0.85
     """Share of the threads' time that all streams together may take on average."""
     retry_after_s: float = 1.0
-    """Advised until a stream has ended."""
+    """Between two promised places, until a stream has ended."""
 
     def __post_init__(self) -> None:
         if not self.window_s > 0:
@@ -77,7 +76,7 @@ class LoadMeter:
         self._streams = 0
         self._ended = 0
         self._mean_stream_s = 0.0
-        self._promised_s: deque[float] = deque()
+        self._promised_s = -math.inf
 
     @property
     def streams(self) -> int:
@@ -121,15 +120,14 @@ class LoadMeter:
     def refused(self, now_s: float) -> float:
         """One more was sent away: after how many seconds it is likely to find a place.
 
-        Places become free as streams end. Each is promised once: who is refused next is sent to the place after it.
+        Places become free as streams end. Each is promised once: who is refused next is sent to the place after it,
+        but nobody further than 30 s away, where those who would have to wait for longer meet.
         """
         self._pass_to(now_s)
-        while self._promised_s and self._promised_s[0] <= now_s:
-            self._promised_s.popleft()
         apart_s = _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
-        last_s = self._promised_s[-1] if self._promised_s else now_s
+        last_s = max(self._promised_s, now_s)
         at_s = now_s + min(max(last_s + apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
-        self._promised_s.append(at_s)
+        self._promised_s = at_s
         return at_s - now_s
 
     def _pass_to(self, now_s: float) -> None:

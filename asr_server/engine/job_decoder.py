@@ -163,11 +163,13 @@ class JobDecoder:
         return joined
 
     def _decode_alone(self, ready: _Ready[Item], running: int, factor: float, company: Company[Item]) -> None:
+        begun_s = self._now()
+
         def done(_: int, outcome: Decoding | EngineFailed) -> None:
             decoded = self._decoded(ready, outcome)
             if isinstance(decoded, Decoded):
                 with self._learning:
-                    took_ms = decoded.stages[-1].spent_ms
+                    took_ms = (self._now() - begun_s) * 1000
                     self._prediction = self._prediction.after(running, factor, ready.plan.predicted_ms, took_ms)
             company.done(ready.item, decoded)
 

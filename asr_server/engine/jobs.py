@@ -79,9 +79,9 @@ class Decoded:
     normalized: Normalized
     plan: Plan
     stages: tuple[Stage, ...]
-    """In the order in which they ran, without gaps: "queue" (from `submit` until a thread took the job), "condition", "asr" (the engine
-    call, with the engine's parts "asr.features", "asr.encode", ...). Rejected audio has no "asr". Those of a speculative job ran, in part
-    or all, before the response clock started."""
+    """In the order in which they ran, without gaps: "queue" (from `submit` until a thread took the job), "condition", "asr" (the choice of
+    company and the engine call, with the engine's parts "asr.features", "asr.encode", ...). Rejected audio has no "asr". Those of a
+    speculative job ran, in part or all, before the response clock started."""
     release: Release
     """Which model decoded it; of rejected audio the one that would have."""
 

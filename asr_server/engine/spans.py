@@ -25,7 +25,7 @@ class SpanClock:
 @contextmanager
 def spent_on(name: str, clocks: Sequence[SpanClock]) -> Iterator[None]:
     """Times what is done inside, for each of the decodes it is done for. A step that fails is not counted: the decode fails with it, or the
-    step is done again."""
+    step is done again, with all that it consists of."""
     start_s = time.monotonic()
     yield
     span = EngineSpan(name, start_s, time.monotonic())

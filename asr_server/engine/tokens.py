@@ -66,9 +66,10 @@ class Tokens:
         try:
             written = json.loads(path.read_text(encoding="utf-8"))
             _complete(written["model"])
-        except (KeyError, TypeError, ValueError) as error:
+            tokenizer = Tokenizer.from_str(json.dumps(written))
+        except Exception as error:  # `tokenizers` raises nothing more special for what it does not understand
             raise ValueError(f"{path.name} is no tokenizer of Whisper's: {type(error).__name__}: {error}") from error
-        return cls(Tokenizer.from_str(json.dumps(written)), multilingual=multilingual)
+        return cls(tokenizer, multilingual=multilingual)
 
     def task(self, language: str) -> list[int]:
         """What is to be done, as the decoder is told: transcribe this language."""

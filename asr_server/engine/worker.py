@@ -22,8 +22,9 @@ Company. When no thread is idle that could, one that takes a job looks who else 
 `max_batch` in one: those that gain by it and, by the plan that each would have alone, do not come too late by it (`batch`). Each ends by
 itself, and fails by itself. To promote or cancel one of them is to promote or cancel a job that runs.
 
-Ripeness. Most pauses end soon after they began, and what was decoded in them is then in vain. So while jobs of other owners are open, a
-speculative one is not begun, nor joins others, before it has waited for `ripen_ms`; finals and partials pass it by meanwhile.
+Ripeness. Most pauses end soon after they began, and what was decoded in them is then in vain. So a
+speculative job that is submitted while jobs of other owners are open is not begun, nor joins others, before it has waited for `ripen_ms`;
+finals and partials pass it by meanwhile.
 
 Threads. A `Worker` is used from the event loop it was started on. `DecodeJob.condition`, the engine and the clock are called on the
 worker's threads, several at once. The loop waits for the lock only while a thread moves an entry of the queue.

@@ -125,6 +125,14 @@ def test_a_clock_that_seems_to_go_back_changes_nothing() -> None:
     assert meter.utilisation(4.0) == meter.utilisation(5.0)
 
 
+def test_whoever_would_have_to_wait_for_longer_than_half_a_minute_is_asked_to_come_then() -> None:
+    meter = LoadMeter(threads=2, typical_share=0.1)
+    meter.opened(0.0)
+    meter.opened(0.0)
+    meter.closed(3600.0, 1.0)
+    assert [meter.refused(1.0), meter.refused(1.0), meter.refused(2.0)] == [30.0, 30.0, 30.0]
+
+
 @pytest.mark.parametrize(("field", "value"), [("window_s", 0.0), ("limit", 0.0), ("limit", 1.5), ("retry_after_s", 0.0)])
 def test_options_that_cannot_work_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"load {field} is"):

@@ -144,6 +144,13 @@ def test_what_is_to_be_kept_is_not_replaced(many: Tokens, encode: Encode) -> Non
     assert many.text(many.closed(encode(" it is..."), 3, "en")) == "it is...."
 
 
+@pytest.mark.parametrize("written", ["", "{}", '{"model": {"vocab": {"ab": 300}, "merges": []}}'])
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path, written: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(written)
+    with pytest.raises(ValueError, match=r"tokenizer\.json is no tokenizer of Whisper's"):
+        Tokens.load(tmp_path / "tokenizer.json", multilingual=True)
+
+
 def test_a_tokenizer_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="not a Whisper model"):
         Tokens(Tokenizer(BPE()), multilingual=False)
