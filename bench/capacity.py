@@ -13,7 +13,7 @@ from bench.serving import Config, StopMs
 from bench.streams import Ask, Spoken
 from bench.unary import Throughput, best
 from bench.usage import Used
-from bench.validity import invalid_because
+from bench.validity import Bench
 from eval.normalize import normalize
 from eval.recognisers import System
 from eval.wer import ErrorCounts, count_errors
@@ -81,14 +81,11 @@ class Repeat:
     @property
     def invalid_because(self) -> tuple[str, ...]:
         """The bench itself was too slow."""
-        return tuple(
-            invalid_because(
-                [lag.own_ms for lag in self.lags],
-                self.own_stall_ms,
-                taken_late_ms=[lag.taken_late_ms for lag in self.lags],
-                cpu_percent=None if self.bench is None else self.bench.cpu_percent,
-            )
-        )
+        return tuple(self._itself.invalid_because(self.lags))
+
+    @property
+    def _itself(self) -> Bench:
+        return Bench(self.bench, self.own_stall_ms)
 
     @property
     def ttfs_ms(self) -> float | None:
@@ -134,12 +131,7 @@ class Repeat:
             **self.heard.as_json(),
             "measured_s": round(self.span.seconds, 1),
             "server": None if self.server is None else self.server.as_json(),
-            "bench": {
-                "cpu_percent": None if self.bench is None else self.bench.cpu_percent,
-                "longest_loop_stall_ms": round(self.own_stall_ms, 1),
-                "own_lag_ms": quantiles(lag.own_ms for lag in self.lags),
-                "taken_late_ms": quantiles(lag.taken_late_ms for lag in self.lags),
-            },
+            "bench": self._itself.as_json(self.lags),
         }
 
 

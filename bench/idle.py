@@ -11,7 +11,6 @@ from bench.quantiles import quantiles
 from bench.quiet import Quiet
 from bench.serving import Config
 from bench.stretch import Stretch
-from bench.validity import invalid_because
 from eval.recognisers import System
 
 FEW_CLIPS = 20
@@ -62,7 +61,8 @@ class Waited:
 
     @property
     def invalid_because(self) -> list[str]:
-        alone, beside = _invalid_because(self.before, ()), _invalid_because(self.beside, self.lags)
+        alone = self.before.itself.invalid_because(self.before.lags)
+        beside = self.beside.itself.invalid_because([*self.beside.lags, *self.lags])
         return [*(f"before they called, {why}" for why in alone), *(f"with them, {why}" for why in beside)]
 
     @property
@@ -170,7 +170,7 @@ def report(
             "ttfs_ratio": _ratios(before.heard, beside.heard),
         },
         "active": None if active is None else active.as_json(),
-        "bench": {"before": _bench(before, ()), "held": _bench(beside, waited.lags)},
+        "bench": {"before": before.itself.as_json(before.lags), "held": beside.itself.as_json([*beside.lags, *waited.lags])},
         "setup": asdict(setup),
         "machine": machine,
         "system": system.as_json(),
@@ -189,23 +189,3 @@ def _ratios(before: Heard, beside: Heard) -> dict[str, float | None]:
         ms, by_ms = other[share], one[share]
         ratios[share] = round(ms / by_ms, 3) if ms is not None and by_ms else None
     return ratios
-
-
-def _invalid_because(stretch: Stretch, beside: Sequence[Lag]) -> list[str]:
-    lags = [*stretch.lags, *beside]
-    return invalid_because(
-        [lag.own_ms for lag in lags],
-        stretch.own_stall_ms,
-        taken_late_ms=[lag.taken_late_ms for lag in lags],
-        cpu_percent=None if stretch.bench is None else stretch.bench.cpu_percent,
-    )
-
-
-def _bench(stretch: Stretch, beside: Sequence[Lag]) -> dict[str, object]:
-    lags = [*stretch.lags, *beside]
-    return {
-        "cpu_percent": None if stretch.bench is None else stretch.bench.cpu_percent,
-        "longest_loop_stall_ms": round(stretch.own_stall_ms, 1),
-        "own_lag_ms": quantiles(lag.own_ms for lag in lags),
-        "taken_late_ms": quantiles(lag.taken_late_ms for lag in lags),
-    }

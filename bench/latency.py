@@ -9,13 +9,13 @@ from asr_server.errors import WrongCall
 from bench.alone import Alone
 from bench.clips import up_to
 from bench.ending import End
-from bench.pace import CHUNK_MS, Lag
+from bench.pace import CHUNK_MS
 from bench.partials import Revised, cadence_ms, partial_lags_ms, revised
 from bench.quantiles import quantiles
 from bench.serving import Config, StopMs
 from bench.streams import STAGGER_S, FinalSeen, Spoken
 from bench.usage import Used
-from bench.validity import invalid_because
+from bench.validity import Bench
 from eval.alignment import align
 from eval.manifest import Clip
 from eval.normalize import TEXT_RULES, normalize
@@ -162,12 +162,8 @@ def report(
     baseline_ms = quantiles(result.alone.baseline_ms for result in results if result.alone.baseline_ms is not None)
     finals = [final for one in spoken for final in one.finals]
     lags = [lag for one in spoken for lag in one.lags]
-    invalid = invalid_because(
-        [lag.own_ms for lag in lags],
-        surroundings.bench_stall_ms,
-        taken_late_ms=[lag.taken_late_ms for lag in lags],
-        cpu_percent=None if surroundings.bench is None else surroundings.bench.cpu_percent,
-    )
+    bench = Bench(surroundings.bench, surroundings.bench_stall_ms)
+    invalid = bench.invalid_because(lags)
     return {
         "streams": setup.streams,
         "clips": len(results),
@@ -201,7 +197,7 @@ def report(
         "pacing_lag_ms": quantiles(lag.ms for lag in lags),
         "longest_loop_stall_ms": round(surroundings.server_stall_ms, 1),
         "server": None if surroundings.server is None else surroundings.server.as_json(),
-        "bench": _bench(surroundings, lags),
+        "bench": bench.as_json(lags),
         "notes": list(notes),
         "runs": [_run(result) for result in results],
         "setup": asdict(setup),
@@ -255,15 +251,6 @@ def _counts(counts: ErrorCounts) -> dict[str, object]:
 def _full_context(results: Sequence[Measured]) -> dict[str, object]:
     counts = [counts for result in results if (counts := result.full_context) is not None]
     return {**_rate(total(counts)), "clips": len(counts)}
-
-
-def _bench(surroundings: Surroundings, lags: Sequence[Lag]) -> dict[str, object]:
-    return {
-        "cpu_percent": None if surroundings.bench is None else surroundings.bench.cpu_percent,
-        "longest_loop_stall_ms": round(surroundings.bench_stall_ms, 1),
-        "own_lag_ms": quantiles(lag.own_ms for lag in lags),
-        "taken_late_ms": quantiles(lag.taken_late_ms for lag in lags),
-    }
 
 
 def _slice(finals: Sequence[FinalSeen], name: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from bench.quantiles import quantiles
 from bench.rush import MOST_TRIES, PHASES, Attempt, Borders
 from bench.serving import Config, StopMs
 from bench.usage import Used
-from bench.validity import invalid_because
+from bench.validity import Bench
 from eval.recognisers import System
 
 BACK_WITHIN = 1.1
@@ -108,32 +108,6 @@ def back_after_s(recovery: Phase, steady_p95_ms: float | None) -> float | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """This process meanwhile."""
-
-    used: Used | None
-    own_stall_ms: float
-
-    def invalid_because(self, attempts: Sequence[Attempt]) -> list[str]:
-        lags = [lag for one in attempts for lag in one.spoken.lags]
-        return invalid_because(
-            [lag.own_ms for lag in lags],
-            self.own_stall_ms,
-            taken_late_ms=[lag.taken_late_ms for lag in lags],
-            cpu_percent=None if self.used is None else self.used.cpu_percent,
-        )
-
-    def as_json(self, attempts: Sequence[Attempt]) -> dict[str, object]:
-        lags = [lag for one in attempts for lag in one.spoken.lags]
-        return {
-            "cpu_percent": None if self.used is None else self.used.cpu_percent,
-            "longest_loop_stall_ms": round(self.own_stall_ms, 1),
-            "own_lag_ms": quantiles(lag.own_ms for lag in lags),
-            "taken_late_ms": quantiles(lag.taken_late_ms for lag in lags),
-        }
-
-
 FIELDS = (
     *("streams", "factor", "valid", "invalid_because", "failed_because", *PHASES, "p95_ratio", "back_after_s", "admitted_as_told"),
     *("longest_loop_stall_ms", "bench", "setup", "machine", "system"),
@@ -154,8 +128,8 @@ def report(
 ) -> dict[str, Any]:
     """Everything about a run, ready for JSON. README.md says what each field covers."""
     told = {name: phase.as_json() for name, phase in phases.items()}
-    attempts = [one for phase in phases.values() for one in phase.attempts]
-    invalid = bench.invalid_because(attempts)
+    lags = [lag for phase in phases.values() for one in phase.attempts for lag in one.spoken.lags]
+    invalid = bench.invalid_because(lags)
     steady_ms = phases["steady"].p95_ms
     tried, admitted = (sum(phase[name] for phase in told.values()) for name in ("tried_again_as_told", "admitted_as_told"))
     return {
@@ -174,7 +148,7 @@ def report(
         "back_after_s": back_after_s(phases["recovery"], steady_ms),
         "admitted_as_told": {"tried": tried, "admitted": admitted, "share": round(admitted / tried, 3) if tried else None},
         "longest_loop_stall_ms": round(longest_loop_stall_ms, 1),
-        "bench": bench.as_json(attempts),
+        "bench": bench.as_json(lags),
         "setup": asdict(setup),
         "machine": machine,
         "system": system.as_json(),

@@ -14,6 +14,7 @@ from bench.pace import Lag
 from bench.process import ProcessWatch
 from bench.streams import Part, Server
 from bench.usage import Used, Watched, readings_of, used
+from bench.validity import Bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Stretch:
     """Of each chunk of the clips that count."""
     own_stall_ms: float = 0.0
     """Longest of this process's event loop."""
+
+    @property
+    def itself(self) -> Bench:
+        return Bench(self.bench, self.own_stall_ms)
 
 
 async def stretch(server: Server, process: Watched | None, parts: Sequence[Part], load: Load) -> Stretch:

@@ -1,8 +1,11 @@
 """Whether a bench measured the server or itself. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bench.pace import Lag
 from bench.quantiles import quantiles
+from bench.usage import Used
 
 OWN_LAG_P99_MS = 10.0
 """Half a chunk: chunks later than this would measure this process's scheduling."""
@@ -12,6 +15,35 @@ CPU_PERCENT = 80.0
 """Of one core, which is all that an event loop has: close to it, what is ready waits."""
 OWN_LAG_P50_MS = 2.5
 """A chunk takes about four turns of the event loop. Four turns of this are half of a chunk's 20 ms: the loop keeps up, with room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """This process while it measured. `lags`: of each chunk that it sent meanwhile."""
+
+    used: Used | None
+    own_stall_ms: float
+    """Longest of its event loop."""
+
+    def invalid_because(self, lags: Sequence[Lag]) -> list[str]:
+        return invalid_because(
+            [lag.own_ms for lag in lags],
+            self.own_stall_ms,
+            taken_late_ms=[lag.taken_late_ms for lag in lags],
+            cpu_percent=self._cpu_percent,
+        )
+
+    def as_json(self, lags: Sequence[Lag]) -> dict[str, object]:
+        return {
+            "cpu_percent": self._cpu_percent,
+            "longest_loop_stall_ms": round(self.own_stall_ms, 1),
+            "own_lag_ms": quantiles(lag.own_ms for lag in lags),
+            "taken_late_ms": quantiles(lag.taken_late_ms for lag in lags),
+        }
+
+    @property
+    def _cpu_percent(self) -> float | None:
+        return None if self.used is None else self.used.cpu_percent
 
 
 def invalid_because(

@@ -17,6 +17,7 @@ from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions, StreamOptions
 from asr_server.errors import WrongCall
 from bench.callers import Caller, on_the_line
+from bench.commands.showing import number, show_reasons
 from bench.commands.speaking import (
     ConfigOption,
     JsonOption,
@@ -215,18 +216,18 @@ def _show(result: Mapping[str, Any]) -> None:
     table = Table("", "before", "with them")
     speaking = result["speaking"]
     for share in ("p50", "p95"):
-        times = (_number(speaking[when]["ttfs_ms"][share]) for when in ("before", "beside"))
+        times = (number(speaking[when]["ttfs_ms"][share]) for when in ("before", "beside"))
         table.add_row(f"time to final text, {share} ms", *times)
     table.add_row("  clips", *(str(speaking[when]["clips"]) for when in ("before", "beside")))
     server = result["server"]
     for name in ("cpu_percent", "threads", "open_files"):
         found = (None if one is None else one[name] for one in (server["before"], server["held"]))
-        table.add_row(f"server: {name.replace('_', ' ')}", *(_number(one["max"] if isinstance(one, Mapping) else one) for one in found))
+        table.add_row(f"server: {name.replace('_', ' ')}", *(number(one["max"] if isinstance(one, Mapping) else one) for one in found))
     if (memory := result["memory_mb"]) is not None:
-        table.add_row("server: memory, MB", _number(memory["before"]), _number(memory["with_all_open"]))
+        table.add_row("server: memory, MB", number(memory["before"]), number(memory["with_all_open"]))
     stalls = result["longest_loop_stall_ms"]
-    table.add_row("server: longest loop stall, ms", _number(stalls["before"]), _number(stalls["since"]))
-    table.add_row("bench: cpu percent", *(_number(result["bench"][when]["cpu_percent"]) for when in ("before", "held")))
+    table.add_row("server: longest loop stall, ms", number(stalls["before"]), number(stalls["since"]))
+    table.add_row("bench: cpu percent", *(number(result["bench"][when]["cpu_percent"]) for when in ("before", "held")))
     console.print(table)
     console.print(
         f"{_line(result['streams'], result)}; {result['open']} were open at the end, after {result['measured_s']:g} s ({result['quiet']})"
@@ -242,11 +243,4 @@ def _show(result: Mapping[str, Any]) -> None:
             )
     for note in result["notes"]:
         console.print(f"note: {note}")
-    for reason in result["failed_because"]:
-        console.print(f"FAILED: {reason}")
-    for reason in result["invalid_because"]:
-        console.print(f"INVALID: {reason}")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+    show_reasons(console, result)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from asr_server.watch.stall import LoopStallMonitor
+from bench.commands.showing import number, show_reasons
 from bench.commands.speaking import (
     ConfigOption,
     InterimOption,
@@ -29,12 +30,13 @@ from bench.commands.speaking import (
     spoken_clips,
 )
 from bench.machine import machine
-from bench.overload import FIELDS, Bench, Setup, is_good, phases_of, report
+from bench.overload import FIELDS, Setup, is_good, phases_of, report
 from bench.process import ProcessWatch
 from bench.rush import PHASES, Attempt, Rush, expected_s, rush
 from bench.serving import Config, StopMs, serving
 from bench.streams import Ask
 from bench.usage import readings_of, used
+from bench.validity import Bench
 from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
@@ -126,10 +128,10 @@ def _show(result: Mapping[str, Any]) -> None:
         table.add_row(
             name,
             str(phase["clips"]),
-            *(_number(phase["ttfs_ms"][share]) for share in ("p50", "p95")),
+            *(number(phase["ttfs_ms"][share]) for share in ("p50", "p95")),
             "" if ratio is None else f"{ratio:.2f}",
             *(str(phase[count]) for count in ("refused", "late", "degraded")),
-            _number(None if phase["server"] is None else phase["server"]["cpu_percent"]),
+            number(None if phase["server"] is None else phase["server"]["cpu_percent"]),
         )
     console.print(table)
     told, after_s = result["admitted_as_told"], result["back_after_s"]
@@ -137,13 +139,6 @@ def _show(result: Mapping[str, Any]) -> None:
     console.print(f"{told['tried']} tried again after the time they were told; {told['admitted']} of them were let in then")
     console.print("as before the overload: " + ("not seen in this run" if after_s is None else f"{after_s:g} s after it had ended"))
     console.print(
-        f"server: longest loop stall {result['longest_loop_stall_ms']:.0f} ms; bench: {_number(result['bench']['cpu_percent'])} % of a core"
+        f"server: longest loop stall {result['longest_loop_stall_ms']:.0f} ms; bench: {number(result['bench']['cpu_percent'])} % of a core"
     )
-    for reason in result["failed_because"]:
-        console.print(f"FAILED: {reason}")
-    for reason in result["invalid_because"]:
-        console.print(f"INVALID: {reason}")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+    show_reasons(console, result)

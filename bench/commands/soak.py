@@ -12,6 +12,7 @@ from rich.table import Table
 
 from asr_server.watch.stall import LoopStallMonitor
 from bench.commands.page_option import HtmlOption, check_page, write_page
+from bench.commands.showing import number
 from bench.commands.speaking import (
     ConfigOption,
     InterimOption,
@@ -155,7 +156,7 @@ def _show(result: Mapping[str, Any]) -> None:
             table.add_row(what.replace("_", " "), f"{level['early']:g}", f"{level['late']:g}", allowed, _grew(level))
     times = result["ttfs_ms"]
     first, last = (times[third]["p95"] for third in ("first_third", "last_third"))
-    table.add_row("time to final text, p95 ms", _number(first), _number(last), "", "SLOWER" if growth["ttfs_slower"] else "")
+    table.add_row("time to final text, p95 ms", number(first), number(last), "", "SLOWER" if growth["ttfs_slower"] else "")
     left = result["sessions_left"]
     table.add_row("sessions left at the end", "", "no answer" if left is None else str(left), "0", "LEFT" if left else "")
     console.print(table)
@@ -175,7 +176,3 @@ def _show(result: Mapping[str, Any]) -> None:
 
 def _grew(judged: Mapping[str, Any]) -> str:
     return "GROWS" if judged["grows"] else ""
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"

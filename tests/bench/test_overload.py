@@ -13,13 +13,14 @@ from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView
 from asr_server.engine.engine import Release
 from bench.__main__ import main
-from bench.overload import BACK_SHARE, BACK_WITHIN, FEWEST_BACK, FIELDS, Bench, Phase, Setup, back_after_s, is_good, phases_of, report
+from bench.overload import BACK_SHARE, BACK_WITHIN, FEWEST_BACK, FIELDS, Phase, Setup, back_after_s, is_good, phases_of, report
 from bench.pace import Lag
 from bench.rush import MOST_TRIES, PHASES, Attempt, Borders
 from bench.serving import StopMs
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from bench.usage import BeforeAndMost, Used
+from bench.validity import Bench
 from eval.manifest import Clip
 from eval.recognisers import System
 from tests.recordings import recording
