@@ -33,7 +33,7 @@ class Caller:
 
     def busy_share(self, cost: CostModel, margin_ms: float) -> float:
         """Of one thread's time that one such stream takes, beside others: 0.1 is a tenth."""
-        decode_ms = cost.predict_ms(self.segment_s * 1000, margin_ms, self.beam_size, word_times=self.cues) * BESIDE_OTHERS
+        decode_ms = cost.predict(self.segment_s * 1000, margin_ms, self.beam_size, word_times=self.cues).ms * BESIDE_OTHERS
         return decode_ms / 1000 * self.decodes_a_segment / self.segment_s * self.speech_share
 
 
@@ -126,9 +126,9 @@ class LoadMeter:
         self._pass_to(now_s)
         apart_s = _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
         last_s = max(self._promised_s, now_s)
-        at_s = now_s + min(max(last_s + apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
-        self._promised_s = at_s
-        return at_s - now_s
+        retry_after_s = min(max(last_s + apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
+        self._promised_s = now_s + retry_after_s
+        return retry_after_s
 
     def _pass_to(self, now_s: float) -> None:
         before_s = now_s if self._at_s is None else self._at_s

@@ -51,19 +51,6 @@ class CostModel:
     """1: nothing is gained."""
     once_share: float = 1.0
 
-    def predict_ms(
-        self,
-        audio_ms: float,
-        margin_ms: float,
-        beam_size: int,
-        *,
-        word_times: bool,
-        new_audio_ms: float | None = None,
-        given_tokens: int = 0,
-    ) -> float:
-        """Expected time of a decode by itself; see `predict`."""
-        return self.predict(audio_ms, margin_ms, beam_size, word_times=word_times, new_audio_ms=new_audio_ms, given_tokens=given_tokens).ms
-
     def predict(
         self,
         audio_ms: float,

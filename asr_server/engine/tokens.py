@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ _ENDS_ON = re.compile(r"\s*[.?!,;:\-\u2013\u2014\u2026\u3002\uff01\uff0c\uff1a\u
 """Punctuation between sentences or their parts, and what may close after it."""
 
 _UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+_PHRASES_KNOWN = 64
+"""Lists of phrases whose fitting ones are kept."""
 _BYTES = 256
 """Tokens of one byte; all others but the special ones are made by merging two."""
 _OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
@@ -56,6 +59,8 @@ class Tokens:
         self._no_timestamps = self._id("<|notimestamps|>")
         self.end = self._id("<|endoftext|>")
         self._mark = self._id("!")
+        # A stream asks for the same phrases at every decode, and everybody who might join others is asked, too: a hundred take 15 ms.
+        self._fitting = lru_cache(_PHRASES_KNOWN)(self._choose_fitting)
         self._task = (self._id("<|transcribe|>"),) if multilingual else ()
         self.languages: Mapping[str, int] = self._language_ids() if multilingual else {}
         """Primary tag to token; empty for a model of one language."""
@@ -101,6 +106,9 @@ class Tokens:
     def fitting(self, phrases: Sequence[str]) -> tuple[str, ...]:
         """The phrases there is room for (`MAX_HINT_TOKENS`, the heading included), filled in their order: one that does not fit is left
         out, a shorter one after it may still fit."""
+        return self._fitting(tuple(phrases))
+
+    def _choose_fitting(self, phrases: tuple[str, ...]) -> tuple[str, ...]:
         fitting: tuple[str, ...] = ()
         for phrase in phrases:
             if len(self._hints((*fitting, phrase))) <= MAX_HINT_TOKENS:

@@ -18,29 +18,29 @@ def encode_ms(frames: int) -> float:
 
 def test_a_prediction_is_the_sum_of_its_parts() -> None:
     # 5 s with 1 s of margin: 600 frames and 22 tokens.
-    assert COST.predict_ms(5000, 1000, 1, word_times=False) == pytest.approx(10 + 60 + 36 + 20 + 220)
-    assert COST.predict_ms(5000, 1000, 5, word_times=False) == pytest.approx(10 + 60 + 36 + 20 + 330)
-    assert COST.predict_ms(5000, 1000, 3, word_times=True) == pytest.approx(10 + 60 + 36 + 20 + 275 + 30)
+    assert COST.predict(5000, 1000, 1, word_times=False).ms == pytest.approx(10 + 60 + 36 + 20 + 220)
+    assert COST.predict(5000, 1000, 5, word_times=False).ms == pytest.approx(10 + 60 + 36 + 20 + 330)
+    assert COST.predict(5000, 1000, 3, word_times=True).ms == pytest.approx(10 + 60 + 36 + 20 + 275 + 30)
 
 
 def test_text_is_expected_of_the_new_audio_only_and_given_tokens_are_read_in_one_pass() -> None:
     # Of the 5 s one is new, 4 tokens, beside the 2 of any text. The 10 that are given take a greedy step and 0.4 of one.
-    predicted_ms = COST.predict_ms(5000, 1000, 5, word_times=False, new_audio_ms=1000, given_tokens=10)
+    predicted_ms = COST.predict(5000, 1000, 5, word_times=False, new_audio_ms=1000, given_tokens=10).ms
 
     assert predicted_ms == pytest.approx(10 + 60 + 36 + 20 + (2 + 4) * 15 + 1.4 * 10)
 
 
 @given(st.floats(0.5, 4), st.floats(0, 29_000), st.integers(1, 5), st.booleans())
 def test_a_scaled_machine_takes_so_many_times_as_long(factor: float, audio_ms: float, beam_size: int, word_times: bool) -> None:
-    predicted_ms = COST.predict_ms(audio_ms, 800, beam_size, word_times=word_times)
+    predicted_ms = COST.predict(audio_ms, 800, beam_size, word_times=word_times).ms
 
-    assert COST.scaled(factor).predict_ms(audio_ms, 800, beam_size, word_times=word_times) == pytest.approx(factor * predicted_ms)
+    assert COST.scaled(factor).predict(audio_ms, 800, beam_size, word_times=word_times).ms == pytest.approx(factor * predicted_ms)
 
 
 @given(st.floats(0, 29_000), st.floats(0, 29_000), st.integers(1, 5), st.booleans())
 def test_more_audio_never_costs_less(audio_ms: float, more_ms: float, beam_size: int, word_times: bool) -> None:
-    less = COST.predict_ms(audio_ms, 800, beam_size, word_times=word_times)
-    assert COST.predict_ms(audio_ms + more_ms, 800, beam_size, word_times=word_times) >= less
+    less = COST.predict(audio_ms, 800, beam_size, word_times=word_times).ms
+    assert COST.predict(audio_ms + more_ms, 800, beam_size, word_times=word_times).ms >= less
 
 
 def test_a_fit_gives_back_the_costs_that_made_the_timings() -> None:
@@ -130,4 +130,4 @@ def test_a_share_is_never_below_nothing_or_above_all(one_ms: float, all_ms: floa
 def test_calibration_finds_the_costs_behind_a_noisy_neighbour() -> None:
     model = FakeModel()
     cost = calibrate(model, clock=lambda: model.now_s)
-    assert cost.predict_ms(5000, 800, 5, word_times=True) == pytest.approx(COST.predict_ms(5000, 800, 5, word_times=True), rel=1e-6)
+    assert cost.predict(5000, 800, 5, word_times=True).ms == pytest.approx(COST.predict(5000, 800, 5, word_times=True).ms, rel=1e-6)

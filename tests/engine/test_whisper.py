@@ -251,7 +251,7 @@ def test_calibration_finds_every_cost(tiny_en: WhisperEngine) -> None:
     assert cost.token_ms > 0
     assert cost.align_ms > 0
     assert cost.beam_factor >= 1
-    assert cost.predict_ms(10_000, 800, 5, word_times=True) > cost.predict_ms(2_000, 800, 1, word_times=False) > 0
+    assert cost.predict(10_000, 800, 5, word_times=True).ms > cost.predict(2_000, 800, 1, word_times=False).ms > 0
 
 
 def test_a_failure_of_the_library_is_an_engine_failure(tiny_en: WhisperEngine, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:

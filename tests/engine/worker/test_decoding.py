@@ -97,7 +97,7 @@ async def test_a_final_is_planned_for_the_time_that_is_left_when_its_audio_is_re
     assert decoded.decoding.hypothesis.text == "complete"
     assert decoded.degraded == decoded.plan.degraded == degraded
     assert (decoded.plan.beam_size, decoded.plan.word_times) == (beam_size, word_times)
-    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, beam_size, word_times=word_times)
+    assert decoded.plan.predicted_ms == COST.predict(5000, 1000, beam_size, word_times=word_times).ms
     assert [(options.beam_size, options.word_times) for options in seen] == [(beam_size, word_times)]
     assert decoded.audio_ms == 5000
 
@@ -143,7 +143,7 @@ async def test_text_that_was_said_costs_its_tokens_and_leaves_fewer_to_expect() 
     async with Worker(FakeEngine(), WorkerOptions(margin_ms=1000)) as worker:
         decoded = await result(worker.submit(job(options=options, samples=FIVE_SECONDS)))
 
-    assert decoded.plan.predicted_ms == COST.predict_ms(5000, 1000, 1, word_times=True, new_audio_ms=2000, given_tokens=13)
+    assert decoded.plan.predicted_ms == COST.predict(5000, 1000, 1, word_times=True, new_audio_ms=2000, given_tokens=13).ms
 
 
 class Machine:
@@ -154,7 +154,7 @@ class Machine:
         self._times = times
 
     def __call__(self, audio: Normalized, options: DecodeOptions) -> Decoding:
-        ms = COST.predict_ms(audio.duration_s * 1000, 1000, options.beam_size, word_times=options.word_times)
+        ms = COST.predict(audio.duration_s * 1000, 1000, options.beam_size, word_times=options.word_times).ms
         self._clock.advance_ms(ms * self._times)
         return said("ok")
 
@@ -177,7 +177,7 @@ async def test_a_decode_beside_another_is_predicted_to_take_longer(two_threads: 
     beside = two_threads.submit(final("beside", owner=1))
     (await engine.next_decode()).finish()
 
-    assert (await result(beside)).plan.predicted_ms == pytest.approx(BESIDE_OTHERS * COST.predict_ms(500, 1000, 1, word_times=False))
+    assert (await result(beside)).plan.predicted_ms == pytest.approx(BESIDE_OTHERS * COST.predict(500, 1000, 1, word_times=False).ms)
     running.finish()
 
 
