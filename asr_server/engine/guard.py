@@ -23,6 +23,10 @@ MAX_SPOKEN_TOKENS_PER_S = 10.0
 
 LONE_WORD_S = 0.6
 """A word that is said several times by itself, its pause included."""
+HURRIED = 0.4
+"""A repeat that takes less than this of the longest one was not spoken."""
+TWICE_S = 0.7
+"""A word that is said twice takes at least this long. One word of half a second is often written twice."""
 
 SPARSE_TOKENS_PER_S = 2.3
 """Half of all clips have 3.3, one in twenty fewer than this."""
@@ -76,14 +80,14 @@ def token_limit(audio_s: float, language: str) -> int:
 
 
 def repeated_tail(words: Sequence[str]) -> Repeat | None:
-    """The shortest unit that the text ends on repeating: three words or more twice, fewer three times. Case and punctuation are nothing."""
+    """The shortest unit that the text ends on repeating. Case and punctuation are nothing."""
     plain = _plain(words)
     for unit in range(1, len(plain) // 2 + 1):
         same = 0
         while same < len(plain) - unit and plain[-1 - same] == plain[-1 - same - unit]:
             same += 1
         times, rest = divmod(same + unit, unit)
-        if times >= (2 if unit >= 3 else 3):
+        if times >= 2:
             return Repeat(unit, times, rest)
     return None
 
@@ -103,11 +107,14 @@ def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool
     while (repeat := repeated_tail([word.text for word in words[:kept]])) is not None:
         end = kept - (repeat.rest if broken_off else 0)
         repeats = [words[end - (number + 1) * repeat.unit : end - number * repeat.unit] for number in range(repeat.times)]
-        squeezed = sum(_is_squeezed(said, audio_s) for said in repeats)
+        longest_s = max(_duration_s(said, audio_s) for said in repeats)
+        squeezed = sum(_is_squeezed(said, audio_s) or _duration_s(said, audio_s) < HURRIED * longest_s for said in repeats)
+        if repeat.unit == 1 and repeat.times == 2 and audio_s - repeats[-1][0].start_s < TWICE_S:
+            squeezed = 1
         if not squeezed:
             break
         true = max(repeat.times - squeezed, 1)
-        if repeat.unit == 1:
+        if repeat.unit == 1 and repeat.times > 2:
             # What is left of a lone word said over and over always has time enough; there is only how often it can have been said.
             true = min(true, max(1, int((audio_s - repeats[-1][0].start_s) / LONE_WORD_S)))
         kept = end - repeat.unit * (repeat.times - true)
@@ -156,6 +163,9 @@ def _plain(words: Sequence[str]) -> list[str]:
     return [_NOT_LETTERS.sub("", word.lower()) for word in words]
 
 
+def _duration_s(words: Sequence[HeardWord], audio_s: float) -> float:
+    return min(words[-1].end_s, audio_s) - words[0].start_s
+
+
 def _is_squeezed(words: Sequence[HeardWord], audio_s: float) -> bool:
-    duration_s = min(words[-1].end_s, audio_s) - words[0].start_s
-    return sum(word.tokens for word in words) > MAX_SPOKEN_TOKENS_PER_S * duration_s
+    return sum(word.tokens for word in words) > MAX_SPOKEN_TOKENS_PER_S * _duration_s(words, audio_s)

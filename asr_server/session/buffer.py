@@ -16,12 +16,13 @@ class SampleBuffer:
 
     def __init__(self) -> None:
         self._chunks: deque[Samples] = deque()
+        self._first_sample = 0  # of the oldest chunk
         self._start_sample = 0
         self._end_sample = 0
 
     @property
     def start_sample(self) -> int:
-        """Oldest position still held (whole chunks are forgotten, so it may lie before what was asked for)."""
+        """Oldest position that can be cut, whatever the size of the chunks it came in."""
         return self._start_sample
 
     @property
@@ -34,16 +35,17 @@ class SampleBuffer:
             self._end_sample += len(samples)
 
     def forget(self, before_sample: int) -> None:
-        """Let go of the chunks that lie wholly before the position."""
-        while self._chunks and self._start_sample + len(self._chunks[0]) <= before_sample:
-            self._start_sample += len(self._chunks.popleft())
+        """What lies before the position is not cut any more. The memory of a chunk is let go of when all of it does."""
+        self._start_sample = min(max(self._start_sample, before_sample), self._end_sample)
+        while self._chunks and self._first_sample + len(self._chunks[0]) <= self._start_sample:
+            self._first_sample += len(self._chunks.popleft())
 
     def cut(self, start_sample: int, end_sample: int) -> Samples:
         """A copy of [start, end). Raises IndexError when a part of it is not held."""
         if not self._start_sample <= start_sample <= end_sample <= self._end_sample:
             raise IndexError(f"cut {start_sample}..{end_sample} of a buffer that holds {self._start_sample}..{self._end_sample}")
         pieces: list[Samples] = []
-        position = self._start_sample
+        position = self._first_sample
         for chunk in self._chunks:
             if position >= end_sample:
                 break

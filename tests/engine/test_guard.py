@@ -32,9 +32,9 @@ def heard(text: str, start_s: float, end_s: float) -> list[HeardWord]:
     [
         ("", None),
         ("please call Stella", None),
-        ("no no", None),
+        ("no no", Repeat(unit=1, times=2, rest=0)),
         ("bye bye bye", Repeat(unit=1, times=3, rest=0)),
-        ("hold on hold on", None),
+        ("hold on hold on", Repeat(unit=2, times=2, rest=0)),
         ("hold on hold on hold on", Repeat(unit=2, times=3, rest=0)),
         ("hold on hold on hold on hold fast", None),
         ("lobsters and lobsters. Lobsters and lobsters", Repeat(unit=3, times=2, rest=0)),
@@ -70,6 +70,19 @@ def test_repeats_squeezed_into_the_end_are_dropped() -> None:
 def test_the_first_of_two_may_be_the_squeezed_one() -> None:
     words = heard("the background of the bondage", 0.0, 0.2) + heard("the background of the bondage", 0.2, 3.4)
     assert words_spoken(words, audio_s=3.4, broken_off=False) == 5
+
+
+def test_two_words_said_twice_are_kept_and_written_twice_are_not() -> None:
+    spoken = heard("Hold on.", 0.1, 0.7) + heard("Hold on.", 0.9, 1.4)
+    assert words_spoken(spoken, audio_s=1.5, broken_off=False) == 4
+    written = heard("Agent login", 0.0, 0.9) + heard("Agent login", 0.9, 1.12)
+    assert words_spoken(written, audio_s=1.18, broken_off=False) == 2
+
+
+@pytest.mark.parametrize(("audio_s", "kept"), [(0.9, 2), (0.54, 1)])
+def test_a_lone_word_is_said_twice_where_there_is_the_time(audio_s: float, kept: int) -> None:
+    words = heard("No, no.", 0.05, audio_s)
+    assert words_spoken(words, audio_s=audio_s, broken_off=False) == kept
 
 
 def test_words_behind_the_audio_are_dropped() -> None:

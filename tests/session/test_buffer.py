@@ -24,6 +24,16 @@ def test_forgotten_audio_cannot_be_cut() -> None:
     buffer.append(np.zeros(10, np.float32))
     buffer.append(np.zeros(10, np.float32))
     buffer.forget(15)
-    assert buffer.start_sample == 10
-    with pytest.raises(IndexError, match=r"cut 5\.\.12 of a buffer that holds 10\.\.20"):
-        buffer.cut(5, 12)
+    assert buffer.start_sample == 15
+    with pytest.raises(IndexError, match=r"cut 12\.\.18 of a buffer that holds 15\.\.20"):
+        buffer.cut(12, 18)
+
+
+def test_nothing_is_forgotten_that_is_yet_to_come_and_nothing_remembered() -> None:
+    buffer = SampleBuffer()
+    buffer.append(np.zeros(10, np.float32))
+    buffer.forget(15)
+    buffer.forget(5)
+    assert (buffer.start_sample, buffer.end_sample) == (10, 10)
+    buffer.append(np.ones(10, np.float32))
+    np.testing.assert_array_equal(buffer.cut(10, 20), np.ones(10, np.float32))
