@@ -21,7 +21,7 @@ class Preset:
     @property
     def without_waiting(self) -> "Preset":
         """For audio that is all there: nothing is gained by beginning early, by closing early or by telling a part."""
-        return replace(self, session=replace(self.session, speculate_after_ms=0, complete_stop_ms=0, soft_segment_ms=0))
+        return replace(self, session=replace(self.session, speculate_after_ms=0, sure_stop_ms=0, soft_segment_ms=0))
 
 
 _SPECULATE_AFTER_MS = 32
@@ -34,14 +34,20 @@ PRESETS: Mapping[PresetName, Preset] = {
     for preset in (
         Preset(
             "fast",
-            SessionOptions(vad_stop_ms=200, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=3_000, soft_segment_ms=_SOFT_SEGMENT_MS),
+            SessionOptions(
+                vad_stop_ms=350,
+                sure_stop_ms=200,
+                speculate_after_ms=_SPECULATE_AFTER_MS,
+                context_ms=3_000,
+                soft_segment_ms=_SOFT_SEGMENT_MS,
+            ),
             beam_size=2,
         ),
         Preset(
             "balanced",
             SessionOptions(
-                vad_stop_ms=600,
-                complete_stop_ms=200,
+                vad_stop_ms=440,
+                sure_stop_ms=320,
                 speculate_after_ms=_SPECULATE_AFTER_MS,
                 context_ms=3_000,
                 soft_segment_ms=_SOFT_SEGMENT_MS,
@@ -50,7 +56,7 @@ PRESETS: Mapping[PresetName, Preset] = {
         ),
         Preset(
             "accurate",
-            SessionOptions(vad_stop_ms=900, complete_stop_ms=600, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=8_000),
+            SessionOptions(vad_stop_ms=700, sure_stop_ms=400, speculate_after_ms=_SPECULATE_AFTER_MS, context_ms=8_000),
             beam_size=5,
         ),
     )
@@ -62,7 +68,7 @@ def with_stop(session: SessionOptions, vad_stop_ms: int) -> SessionOptions:
     return replace(
         session,
         vad_stop_ms=vad_stop_ms,
-        complete_stop_ms=0,
+        sure_stop_ms=0,
         speculate_after_ms=min(session.speculate_after_ms, vad_stop_ms),
         end_of_utterance_ms=max(session.end_of_utterance_ms, vad_stop_ms),
     )

@@ -38,9 +38,6 @@ class Hypothesis:
     no_speech_probability: float = 0.0
     log_probability: float = 0.0
     """Mean a token of the best alternative, end of text included."""
-    end_probability: float | None = None
-    """That a sentence ends with the text: of the full stop, question or exclamation mark it ends on, or of a full stop in the place of
-    other punctuation. None unless cues were asked for."""
     rejected: str = ""
     """Why there is no text, when there is none: a rejection of the data definition or "no_speech"."""
 

@@ -20,7 +20,7 @@ class StopMs:
     """Silence after which a preset closes a segment, in ms."""
 
     shortest: int
-    """When its text is complete."""
+    """When its text is sure."""
     longest: int
     """Whatever its text."""
 

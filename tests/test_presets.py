@@ -14,8 +14,8 @@ LONGEST_SEGMENTS_MS = st.integers(2_000, 28_000)
 
 
 def waits_ms(preset: Preset) -> tuple[int, int]:
-    """For complete text and for open text."""
-    return preset.session.complete_stop_ms or preset.session.vad_stop_ms, preset.session.vad_stop_ms
+    """For sure text and for unsure text."""
+    return preset.session.sure_stop_ms or preset.session.vad_stop_ms, preset.session.vad_stop_ms
 
 
 def test_every_name_has_its_preset() -> None:
@@ -40,7 +40,7 @@ def test_every_preset_begins_its_decodes_in_the_silence_and_goes_on_from_what_wa
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_without_waiting_nothing_is_begun_early_or_closed_early(preset: Preset) -> None:
     patient = preset.without_waiting
-    assert (patient.session.speculate_after_ms, patient.session.complete_stop_ms) == (0, 0)
+    assert (patient.session.speculate_after_ms, patient.session.sure_stop_ms) == (0, 0)
     assert (patient.session.vad_stop_ms, patient.session.context_ms) == (preset.session.vad_stop_ms, preset.session.context_ms)
     assert (patient.name, patient.beam_size) == (preset.name, preset.beam_size)
 
@@ -57,7 +57,7 @@ def test_any_preset_takes_any_accepted_wait_and_longest_segment(preset: Preset, 
 @given(ALL, STOPS_MS)
 def test_one_wait_for_all_is_the_same_whatever_the_text_and_no_longer_than_the_utterance(preset: Preset, stop_ms: int) -> None:
     session = with_stop(preset.session, stop_ms)
-    assert session.complete_stop_ms == 0
+    assert session.sure_stop_ms == 0
     assert session.end_of_utterance_ms >= session.vad_stop_ms
     assert session.context_ms == preset.session.context_ms
 

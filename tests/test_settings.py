@@ -46,7 +46,7 @@ def test_the_command_line_outranks_the_environment_outranks_the_file(tmp_path: P
         ("budget: {asr: 1}", "budget: unknown: asr; accepted: asr_ms, condition_ms"),
         ("budget: {asr_ms: 4000}", "budget slices add up to 4200 ms, more than the total of 500 ms"),
         ("endpointing: {vad_stop_ms: 1}", "vad_stop_ms is 1, accepted: 100 to 5000 ms"),
-        ("endpointing: {complete_stop_ms: 200}", "endpointing: unknown: complete_stop_ms; accepted: end_of_utterance_ms, max_segment_ms"),
+        ("endpointing: {sure_stop_ms: 200}", "endpointing: unknown: sure_stop_ms; accepted: end_of_utterance_ms, max_segment_ms"),
         ("preset: quick", "preset: Input should be 'fast', 'balanced' or 'accurate'"),
         ("engine: {beam_size: 11}", "engine.beam_size: "),
         ("engine: {max_batch: 65}", "engine.max_batch: "),
@@ -101,7 +101,7 @@ def test_a_vad_stop_is_one_wait_for_all_whatever_the_preset(tmp_path: Path) -> N
     endpointing = read_settings(write(tmp_path, "endpointing: {vad_stop_ms: 1500}")).endpointing
     for preset in PRESETS.values():
         session = endpointing.applied_to(preset.session)
-        assert (session.vad_stop_ms, session.complete_stop_ms, session.end_of_utterance_ms) == (1_500, 0, 1_500)
+        assert (session.vad_stop_ms, session.sure_stop_ms, session.end_of_utterance_ms) == (1_500, 0, 1_500)
         assert session.context_ms == preset.session.context_ms
 
 

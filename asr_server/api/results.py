@@ -139,7 +139,7 @@ class PresetView:
 
     name: str
     shortest_stop_ms: int
-    """Silence after which a segment with a complete text is closed."""
+    """Silence after which a segment whose text is sure is closed."""
     longest_stop_ms: int
     beam_size: int
     context_ms: int

@@ -24,8 +24,8 @@ class DecodeOptions:
     beam_size: int = 5
     word_times: bool = False
     cues: bool = False
-    """Give word times and `Hypothesis.end_probability`: what endpointing and the context of the next window are made of. Costs one
-    alignment. Never given up by the planner."""
+    """Give the words with their times and confidences: what endpointing and the context of the next window are made of. As `word_times`,
+    but never given up by the planner."""
     said: Said | None = None
     """What the audio begins with and has been told already: the hypothesis holds what follows it. Positions are those of the stream."""
     max_alternatives: int = 1

@@ -24,8 +24,6 @@ class PlacedWord:
     end_s: float
     log_probability: float
     """Sum over its tokens."""
-    last_log_probability: float
-    """Of its last token: of its punctuation, where it has some."""
 
     @property
     def tokens(self) -> int:
@@ -57,7 +55,6 @@ def place(words: Sequence[TokenWord], path: Sequence[tuple[int, int]], probabili
             start_s=begins.get(word.first_token, last) * STATE_S,
             end_s=begins.get(word.end_token, last) * STATE_S,
             log_probability=sum(logs[word.first_token : word.end_token]),
-            last_log_probability=logs[word.end_token - 1],
         )
         for word in words
     )

@@ -1,7 +1,6 @@
 """Whisper's vocabulary as the engine uses it: prompts, hints, text, and which tokens make a word."""
 
 import json
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,6 @@ preset fast: WER 9.29 without, 9.03 so."""
 # clips by 0.0 / +0.7.
 _HINTS = " Glossary: {}."
 
-_FULL_STOPS = {"ja": "\u3002", "yue": "\u3002", "zh": "\u3002"}  # elsewhere it is "."
-_ENDS_ON = re.compile(r"\s*[.?!,;:\-\u2013\u2014\u2026\u3002\uff01\uff0c\uff1a\uff1b\uff1f\u3001]+[\"'\u2019\u201d\u300d\u300f]*\s*")
-"""Punctuation between sentences or their parts, and what may close after it."""
-
 _UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
 _PHRASES_KNOWN = 64
 """Lists of phrases whose fitting ones are kept."""
@@ -35,9 +30,6 @@ _BYTES = 256
 """Tokens of one byte; all others but the special ones are made by merging two."""
 _OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
 _EITHER_WAY = frozenset("\"'")
-
-
-_SENTENCE_ENDS = frozenset((".", "?", "!", "\u3002", "\uff1f", "\uff01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +118,6 @@ class Tokens:
             spaced = language not in _UNSPACED or (text[-1:].isascii() and word[:1].isascii())
             text += f" {word}" if spaced else word
         return tuple(self._encode(text))
-
-    def closed(self, tokens: Sequence[int], keep: int, language: str) -> list[int]:
-        """`tokens` as a sentence ends: with a full stop, one token, in the place of other punctuation they end on; a question or an
-        exclamation is one as it is. The first `keep` stay what they are."""
-        end = len(tokens)
-        if end > keep and self._decode(tokens[-1:]).strip() in _SENTENCE_ENDS:
-            return list(tokens)
-        for text, first, _ in reversed(self._characters(tokens)):
-            if first < keep or not _ENDS_ON.fullmatch(text):
-                break
-            end = first
-        return [*tokens[:end], self._encode(_FULL_STOPS.get(language, "."))[0]]
 
     def text(self, tokens: Sequence[int]) -> str:
         """Without surrounding space."""

@@ -14,7 +14,6 @@ from ctranslate2 import get_cuda_device_count, get_supported_compute_types
 from asr_server.engine.calibrate import calibrate
 from asr_server.engine.context import WINDOW_SAMPLES, Heard, Listener
 from asr_server.engine.cost import CostModel
-from asr_server.engine.cues import find_cues
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.engine.lockstep import Lockstep
 from asr_server.engine.network import WhisperNetwork
@@ -138,7 +137,7 @@ class WhisperEngine:
         task = self._task(options, language, new_sample)
         hear = self._listener.hear if options.said is None else self._listener.hear_new
         heard = yield from hear(audio, encoded, task)
-        placed, end_probability = yield from self._words(heard, options, language)
+        placed = yield from self._words(heard, options, language)
         hypothesis = Hypothesis(
             alternatives=() if heard.no_speech else self._alternatives(heard.read.readings),
             words=tuple(to_word(word, heard.audio) for word in placed),
@@ -146,7 +145,6 @@ class WhisperEngine:
             language_probability=language_probability,
             no_speech_probability=heard.read.no_speech_probability,
             log_probability=heard.best.log_probability,
-            end_probability=end_probability,
             rejected="no_speech" if heard.no_speech else "",
         )
         new_tokens = len(heard.best.new_tokens)
@@ -164,19 +162,14 @@ class WhisperEngine:
             begun_s=new_sample / RATE_HZ,
         )
 
-    def _words(self, heard: Heard, options: DecodeOptions, language: str) -> Steps[tuple[tuple[PlacedWord, ...], float | None]]:
-        """The new words and the probability that a sentence ends with them, as far as they were asked for."""
+    @staticmethod
+    def _words(heard: Heard, options: DecodeOptions, language: str) -> Steps[tuple[PlacedWord, ...]]:
+        """The new words, if they were asked for. Not aligned again where the guard has seen where they are."""
         best = heard.best
-        if heard.no_speech or not best.new_words:
-            return (), None
-        if options.cues:
-            closed = self._network.tokens.closed(best.tokens, best.words[-1].first_token + 1, language)
-            cues = yield from find_cues(heard.encoded, best, closed, language)
-            return cues.words, cues.end_probability
-        if options.word_times:
-            placed = best.placed or (yield from find_words(heard.encoded, best, language))
-            return placed[best.told_words :], None
-        return (), None
+        if heard.no_speech or not best.new_words or not (options.cues or options.word_times):
+            return ()
+        placed = best.placed or (yield from find_words(heard.encoded, best, language))
+        return placed[best.told_words :]
 
     def _language(self, encoded: Encoded, wanted: str) -> Steps[tuple[str, float]]:
         """The language to transcribe and its probability among those it was chosen from."""

@@ -9,8 +9,8 @@ class SessionOptions:
 
     vad_stop_ms: int = 500
     """Silence after which a segment is closed, whatever its text."""
-    complete_stop_ms: int = 0
-    """Silence after which it is closed when its text is complete; between the two by how complete it is. 0: always `vad_stop_ms`."""
+    sure_stop_ms: int = 0
+    """Silence after which it is closed when its text is sure; between the two by how sure it is. 0: always `vad_stop_ms`."""
     speculate_after_ms: int = 0
     """Silence after which the segment is recognised in case it is over; 0: when it is closed, no sooner."""
     context_ms: int = 0
@@ -24,7 +24,7 @@ class SessionOptions:
     max_segment_ms: int = 15_000
     """Longest segment. The engine takes up to 30 s less its margin; the decode of a long one does not fit the budget."""
     soft_segment_ms: int = 0
-    """A segment this long is closed at the next short pause (`complete_stop_ms`), whatever its text, and while none comes, what is sure
+    """A segment this long is closed at the next short pause (`sure_stop_ms`), whatever its text, and while none comes, what is sure
     of it is told. 0: no."""
     interim_results: bool = False
     partial_interval_ms: int = 300
@@ -46,13 +46,13 @@ class SessionOptions:
                 raise ValueError(f"{name} is {getattr(self, name)}, accepted: {low} to {high} ms")
         if self.start_timeout_ms != 0 and not 500 <= self.start_timeout_ms <= 600_000:
             raise ValueError(f"start_timeout_ms is {self.start_timeout_ms}, accepted: 0 (never) or 500 to 600000 ms")
-        for name in ("complete_stop_ms", "speculate_after_ms"):
+        for name in ("sure_stop_ms", "speculate_after_ms"):
             if getattr(self, name) != 0 and not 20 <= getattr(self, name) <= self.vad_stop_ms:
                 raise ValueError(f"{name} is {getattr(self, name)}, accepted: 0 or 20 to vad_stop_ms ({self.vad_stop_ms})")
         if self.soft_segment_ms != 0 and not 1_000 <= self.soft_segment_ms <= self.max_segment_ms:
             raise ValueError(f"soft_segment_ms is {self.soft_segment_ms}, accepted: 0 or 1000 to max_segment_ms ({self.max_segment_ms})")
-        if self.complete_stop_ms and not self.speculate_after_ms:
-            raise ValueError("complete_stop_ms wants speculate_after_ms: whether a text is complete is known once it was recognised")
+        if self.sure_stop_ms and not self.speculate_after_ms:
+            raise ValueError("sure_stop_ms wants speculate_after_ms: how sure a text is, is known once it was recognised")
         if self.eager_results and not self.speculate_after_ms:
             raise ValueError("eager_results wants speculate_after_ms")
         if self.end_of_utterance_ms < self.vad_stop_ms:

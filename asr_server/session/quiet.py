@@ -28,18 +28,11 @@ class QuietClock:
         self._levels_db: deque[float] = deque(maxlen=LEVEL_FRAMES)
         self._speech_db = -np.inf
         self._last_speech_sample = 0
-        self._pause_probability = 0.0
-        self._pause_frames = 0
 
     @property
     def last_speech_sample(self) -> int:
         """End of the last frame that counted as speech; 0 before any."""
         return self._last_speech_sample
-
-    @property
-    def pause_probability(self) -> float:
-        """Mean speech probability since then: low in true silence, higher over breath and noise. 0 while there is speech."""
-        return self._pause_probability / self._pause_frames if self._pause_frames else 0.0
 
     def push(self, probability: float, frame: Samples, end_sample: int) -> bool:
         """The next frame and the detector's probability for it; whether it counts as speech."""
@@ -50,8 +43,4 @@ class QuietClock:
         is_speech = probability >= MIN_PROBABILITY and level_db >= self._speech_db - MAX_BELOW_SPEECH_DB
         if is_speech:
             self._last_speech_sample = end_sample
-            self._pause_probability, self._pause_frames = 0.0, 0
-        else:
-            self._pause_probability += probability
-            self._pause_frames += 1
         return is_speech

@@ -5,7 +5,7 @@ position in the audio. It is never reset, a new stream gets a new one.
 
 Closing: a segment is closed when it has been quiet for as long as `EndpointRule` says. In the silence before that its decode is begun
 (`Purpose.SPECULATIVE`): if the speaker goes on it was in vain, or serves as a partial; if not, `DecodePromoted` makes it the final, which
-leaves at once when its hypothesis is here already. The hypothesis also tells how complete the text is, and so how long to wait.
+leaves at once when its hypothesis is here already. The hypothesis also tells how sure the text is, and so how long to wait.
 
 Order: finals leave in the order of their segments, whatever order the hypotheses come in; `UtteranceEnded` and `Finalized` leave after
 the finals before them. Partials of a segment leave only when every earlier final has left. Speech starts and ends are said at once.
@@ -34,7 +34,7 @@ from asr_server.events import (
 )
 from asr_server.session.audio import HeardAudio
 from asr_server.session.commit import committable_words, cut_between, first_words
-from asr_server.session.endpoint import EAGER_COMPLETENESS, EndpointRule, completeness
+from asr_server.session.endpoint import EAGER_CERTAINTY, EndpointRule, certainty
 from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
@@ -69,7 +69,7 @@ class Session:
         self._gate = definition.gate(self._conditioner.frame_samples)
         self._keep_before = definition.silence.keep_before_ms * rate_hz // 1000
         self._keep_after = definition.silence.keep_after_ms * rate_hz // 1000
-        self._rule = EndpointRule(options.complete_stop_ms or options.vad_stop_ms, options.vad_stop_ms)
+        self._rule = EndpointRule(options.sure_stop_ms or options.vad_stop_ms, options.vad_stop_ms)
         self._samples_per_ms = rate_hz // 1000
         self._speculate_after = options.speculate_after_ms * rate_hz // 1000
         self._soft_segment = options.soft_segment_ms * rate_hz // 1000
@@ -271,7 +271,7 @@ class Session:
         if self._soft_segment and segment.speech_end_sample - segment.window_start_sample >= self._soft_segment:
             return self._rule.shortest_ms * self._samples_per_ms
         hypothesis = segment.speculation.hypothesis if segment.speculation is not None else None
-        return self._rule.stop_ms(hypothesis, self._quiet.pause_probability) * self._samples_per_ms
+        return self._rule.stop_ms(hypothesis) * self._samples_per_ms
 
     def _speculate(self, segment: OpenSegment) -> Iterator[Event]:
         """Begin the decode that the segment will end with if nothing more is said. Once a silence."""
@@ -296,7 +296,7 @@ class Session:
 
     def _tell_early(self, segment: OpenSegment, hypothesis: Hypothesis) -> Iterator[Event]:
         text = hypothesis.text
-        if self._order or completeness(hypothesis, self._quiet.pause_probability) < EAGER_COMPLETENESS:
+        if self._order or certainty(hypothesis) < EAGER_CERTAINTY:
             return
         if not text.startswith(segment.prefix.text) or text == segment.eager_text:
             return

@@ -47,7 +47,7 @@ def curve_command(
         list[str] | None,
         typer.Option(
             help="Another point instead of the usual ones, may be given again: a preset and what is different, e.g. "
-            "'balanced vad_stop_ms=400 beam_size=5'."
+            "'balanced vad_stop_ms=600 beam_size=5'."
         ),
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Where the curve goes as a picture.")] = None,
@@ -94,7 +94,7 @@ def curve_command(
 
 def fixed_waits() -> dict[str, list[Point]]:
     """The same wait whatever the text, twice: with nothing begun in the silence and nothing heard again, and with both."""
-    fast = Point.of_preset(PRESETS["fast"])
+    fast = Point.of_preset(PRESETS["fast"]).varied("fast", {"sure_stop_ms": 0})
     plain = fast.varied(fast.name, {"speculate_after_ms": 0, "context_ms": 0})
     return {
         name: [point.varied(f"{name}, {stop_ms} ms", {"vad_stop_ms": stop_ms}) for stop_ms in FIXED_STOPS_MS]

@@ -134,7 +134,7 @@ async def test_server_info_lists_the_presets_the_default_one_first() -> None:
     for told in info.presets:
         preset = next(preset for preset in ALL if preset.name == told.name)
         assert told.longest_stop_ms == preset.session.vad_stop_ms
-        assert told.shortest_stop_ms == preset.session.complete_stop_ms or told.shortest_stop_ms == told.longest_stop_ms
+        assert told.shortest_stop_ms == preset.session.sure_stop_ms or told.shortest_stop_ms == told.longest_stop_ms
         assert (told.beam_size, told.context_ms) == (preset.beam_size, preset.session.context_ms)
     assert info.endpointing.vad_stop_ms == PRESETS["balanced"].session.vad_stop_ms
 
@@ -148,14 +148,14 @@ async def test_eager_results_are_refused_where_nothing_is_begun_early() -> None:
 # --------------------------------------------------------------------------------------------------------------- eager results
 
 
-def complete(*texts: str) -> FakeEngine:
-    """Says one text after another, each complete."""
+def sure(*texts: str) -> FakeEngine:
+    """Says one text after another, each of them sure."""
     coming = iter(texts)
-    return FakeEngine(lambda _audio, _options: Decoding(heard(next(coming), complete=True)))
+    return FakeEngine(lambda _audio, _options: Decoding(heard(next(coming), sure=True)))
 
 
 async def test_an_eager_result_is_told_in_the_silence_and_then_that_it_stood() -> None:
-    async with speech_server(complete("That is all."), presets=(EARLY,)) as server:
+    async with speech_server(sure("That is all."), presets=(EARLY,)) as server:
         call = server.stub.StreamingRecognize()
         await call.write(asking(eager_results=True))
         await say(call, speech(1_000), silence(200))
@@ -171,7 +171,7 @@ async def test_an_eager_result_is_told_in_the_silence_and_then_that_it_stood() -
 
 
 async def test_an_eager_result_that_was_wrong_is_withdrawn() -> None:
-    async with speech_server(complete("That is all.", "That is all right."), presets=(EARLY,)) as server:
+    async with speech_server(sure("That is all.", "That is all right."), presets=(EARLY,)) as server:
         call = server.stub.StreamingRecognize()
         await call.write(asking(eager_results=True))
         await say(call, speech(1_000), silence(200))
@@ -186,7 +186,7 @@ async def test_an_eager_result_that_was_wrong_is_withdrawn() -> None:
 
 
 async def test_nothing_is_told_early_that_was_not_asked_for() -> None:
-    async with speech_server(complete("That is all."), presets=(EARLY,)) as server:
+    async with speech_server(sure("That is all."), presets=(EARLY,)) as server:
         answer = await converse(server.stub, [asking(), *chunks(linear16(speech(1_000)) + linear16(silence(400)))])
     assert [response.results[0].is_final for response in answer.responses] == [True]
 

@@ -57,7 +57,7 @@ def test_a_value_that_is_not_accepted_makes_no_point(change: dict[str, int]) -> 
 def test_fixed_waits_are_the_same_whatever_the_text() -> None:
     for points in fixed_waits().values():
         assert [point.session.vad_stop_ms for point in points] == list(FIXED_STOPS_MS)
-        assert not any(point.session.complete_stop_ms for point in points)
+        assert not any(point.session.sure_stop_ms for point in points)
 
 
 def test_the_plain_ones_have_nothing_that_is_new_and_the_others_all_else() -> None:

@@ -22,9 +22,9 @@ def run(options: SessionOptions, recognise: Recognise, *audio: Samples) -> Simul
     return simulate(microphone(np.concatenate(audio)[:, None], RATE_HZ, definition), options, definition, recognise)
 
 
-def taking(took_ms: float, text: str = "ok", *, complete: bool = False) -> Recognise:
+def taking(took_ms: float, text: str = "ok", *, sure: bool = False) -> Recognise:
     """Every decode takes so long and hears the same."""
-    return lambda _wanted: Answer(took_ms, lambda: heard(text, complete=complete))
+    return lambda _wanted: Answer(took_ms, lambda: heard(text, sure=sure))
 
 
 def one_by_one(took_ms: float, *answers: Callable[[], Hypothesis]) -> Recognise:
@@ -45,10 +45,10 @@ def test_a_text_begun_when_the_wait_is_over_comes_as_much_later_as_it_takes() ->
     assert run(LATE, taking(250), speech(1_000)).ttfs_ms(1.0) == pytest.approx(550)
 
 
-def test_complete_text_is_there_after_the_shortest_wait_and_open_text_after_the_longest() -> None:
-    adaptive = SessionOptions(vad_stop_ms=600, complete_stop_ms=200, speculate_after_ms=100)
-    assert run(adaptive, taking(50, complete=True), speech(1_000)).ttfs_ms(1.0) == pytest.approx(200)
-    assert run(adaptive, taking(150, complete=True), speech(1_000)).ttfs_ms(1.0) == pytest.approx(250)
+def test_sure_text_is_there_after_the_shortest_wait_and_unsure_text_after_the_longest() -> None:
+    adaptive = SessionOptions(vad_stop_ms=600, sure_stop_ms=200, speculate_after_ms=100)
+    assert run(adaptive, taking(50, sure=True), speech(1_000)).ttfs_ms(1.0) == pytest.approx(200)
+    assert run(adaptive, taking(150, sure=True), speech(1_000)).ttfs_ms(1.0) == pytest.approx(250)
     assert run(adaptive, taking(50), speech(1_000)).ttfs_ms(1.0) == pytest.approx(600)
 
 
@@ -85,14 +85,14 @@ EAGER = SessionOptions(vad_stop_ms=600, speculate_after_ms=100, eager_results=Tr
 
 
 def test_an_eager_text_that_stands_is_counted_and_timed() -> None:
-    done = run(EAGER, taking(50, "That is all.", complete=True), speech(1_000))
+    done = run(EAGER, taking(50, "That is all.", sure=True), speech(1_000))
     assert ([told.text for told in done.eager], done.eager_stood) == (["That is all."], 1)
     assert done.eager_ms(1.0) == pytest.approx(150)
     assert done.ttfs_ms(1.0) == pytest.approx(600)
 
 
 def test_an_eager_text_that_is_withdrawn_is_told_and_has_not_stood() -> None:
-    texts = (lambda: heard("That is all.", complete=True), lambda: heard("That is it, all right.", complete=True))
+    texts = (lambda: heard("That is all.", sure=True), lambda: heard("That is it, all right.", sure=True))
     done = run(EAGER, one_by_one(50, *texts), speech(1_000), silence(300), speech(500))
     assert (len(done.eager), done.eager_stood) == (2, 1)
     assert done.eager_ms(1.8) == pytest.approx(150)

@@ -68,6 +68,6 @@ class FakeDecoder:
     def _words(self, reading: Reading) -> tuple[PlacedWord, ...]:
         ends_s = [*self.starts_s[1:], self.end_s]
         return tuple(
-            PlacedWord(word, start_s, end_s, self.word_log_probability * (word.end_token - word.first_token), self.word_log_probability)
+            PlacedWord(word, start_s, end_s, self.word_log_probability * (word.end_token - word.first_token))
             for word, start_s, end_s in zip(reading.words, self.starts_s, ends_s, strict=False)
         )

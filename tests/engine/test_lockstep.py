@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_server.engine.context import Heard, Listener
-from asr_server.engine.cues import find_cues
 from asr_server.engine.lockstep import Lockstep
 from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ, PlacedWord
@@ -73,7 +72,7 @@ class FakeNetwork:
                 chance = random.Random(f"{reading.tokens}")
                 starts_s = sorted(chance.uniform(0, encoded.audio_s) for _ in range(len(reading.words) + 1))
                 return tuple(
-                    PlacedWord(word, start_s, end_s, -0.2, -0.2)
+                    PlacedWord(word, start_s, end_s, -0.2)
                     for word, start_s, end_s in zip(reading.words, starts_s, starts_s[1:], strict=False)
                 )
 
@@ -168,7 +167,7 @@ class Job:
     beam_size: int
 
     def steps(self) -> Steps[object]:
-        """As a decode hears, and with cues if there are words."""
+        """As a decode hears, and with the places of new words if there are some."""
         listener = Listener(Reader(NoSpeechRule()), margin_samples=1_600)
         audio = normalized(np.full(self.tenths * RATE_HZ // 10, 0.1, np.float32))
         encoded = yield from listener.encode(audio)
@@ -176,8 +175,8 @@ class Job:
         task = Task("en", self.beam_size, begun=tuple(number % len(WORDS) for number in range(self.told)), begun_s=begun_s)
         heard: Heard = yield from (listener.hear_new(audio, encoded, task) if self.told else listener.hear(audio, encoded, TASK))
         best = heard.best
-        cues = (yield from find_cues(heard.encoded, best, best.tokens, "en")) if best.new_words else None
-        return best, heard.no_speech, heard.read.guard, heard.audio.kept, cues
+        placed = (yield from find_words(heard.encoded, best, "en")) if best.new_words else None
+        return best, heard.no_speech, heard.read.guard, heard.audio.kept, placed
 
 
 jobs = st.lists(st.builds(Job, st.integers(1, 40), st.integers(0, 6), st.integers(0, 30), st.integers(1, 2)), min_size=1, max_size=8)

@@ -24,7 +24,6 @@ def test_a_word_lasts_from_its_first_token_to_the_first_of_the_next() -> None:
     assert [hello.start_s, hello.end_s, world.start_s, world.end_s] == pytest.approx([0.0, 0.2, 0.2, 0.6])
     assert [hello.confidence, world.confidence] == pytest.approx([0.5, 0.25])
     assert (hello.tokens, world.tokens) == (2, 1)
-    assert world.last_log_probability == pytest.approx(math.log(0.25))
 
 
 def test_without_an_end_of_text_the_last_word_lasts_to_the_end_of_the_path() -> None:
@@ -38,7 +37,7 @@ def test_impossible_tokens_have_a_confidence_all_the_same() -> None:
 
 
 def placed(start_s: float, end_s: float) -> PlacedWord:
-    return PlacedWord(WORLD, start_s, end_s, math.log(0.5), math.log(0.5))
+    return PlacedWord(WORLD, start_s, end_s, math.log(0.5))
 
 
 def test_times_are_positions_in_the_stream() -> None:

@@ -87,30 +87,18 @@ def test_silence_after_what_was_told_is_no_speech(tiny_en: WhisperEngine, clip: 
     whole = tiny_en.decode(fox(clip), CUES).hypothesis
     said = Said(tuple(word.text for word in whole.words), START + len(samples))
     hypothesis = tiny_en.decode(audio, replace(CUES, said=said)).hypothesis
-    assert (hypothesis.text, hypothesis.words, hypothesis.end_probability) == ("", (), None)
-
-
-def test_a_sentence_that_is_cut_in_the_middle_ends_less_probably(tiny_en: WhisperEngine, clip: Clip) -> None:
-    whole = fox(clip)
-    cut = normalized(whole.samples[: round(1.5 * RATE_HZ)], START)
-    ended, begun = (tiny_en.decode(audio, CUES).hypothesis for audio in (whole, cut))
-    assert ended.end_probability is not None
-    assert begun.end_probability is not None
-    assert begun.end_probability < ended.end_probability <= 1
+    assert (hypothesis.text, hypothesis.words) == ("", ())
 
 
 def test_cues_and_word_times_tell_the_same_words(tiny_en: WhisperEngine, clip: Clip) -> None:
     cues = tiny_en.decode(fox(clip), CUES)
     times = tiny_en.decode(fox(clip), DecodeOptions(word_times=True))
     assert cues.hypothesis.words == times.hypothesis.words
-    assert cues.hypothesis.end_probability is not None
-    assert times.hypothesis.end_probability is None
     assert names(cues) == names(times)
 
 
 def test_how_sure_the_model_is_of_a_text_is_always_told(tiny_en: WhisperEngine, clip: Clip) -> None:
     hypothesis = tiny_en.decode(fox(clip), DecodeOptions()).hypothesis
-    assert hypothesis.end_probability is None
     assert hypothesis.confidence == pytest.approx(np.exp(hypothesis.log_probability))
 
 

@@ -122,28 +122,6 @@ def test_told_words_have_the_tokens_of_their_text(many: Tokens, encode: Encode, 
     assert many.said(words, language) == tuple(encode(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "language", "closed"),
-    [
-        (" so it is", "en", " so it is."),
-        (" so it is.", "en", " so it is."),
-        (" is it so?!", "en", " is it so."),
-        (" it is...", "en", " it is."),
-        (" it is -", "en", " it is."),
-        (' he said "go."', "en", ' he said "go.'),
-        ("\u56f3\u66f8\uff0c", "zh", "\u56f3\u66f8\u3002"),
-        ("\u56f3\u66f8\uff1f", "zh", "\u56f3\u66f8\u3002"),
-        (" is it so?", "en", " is it so?"),
-    ],
-)
-def test_a_text_is_closed_as_a_sentence_ends(many: Tokens, encode: Encode, text: str, language: str, closed: str) -> None:
-    assert many.closed(encode(text), 1, language) == encode(closed)
-
-
-def test_what_is_to_be_kept_is_not_replaced(many: Tokens, encode: Encode) -> None:
-    assert many.text(many.closed(encode(" it is..."), 3, "en")) == "it is...."
-
-
 @pytest.mark.parametrize("written", ["", "{}", '{"model": {"vocab": {"ab": 300}, "merges": []}}'])
 def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path, written: str) -> None:
     (tmp_path / "tokenizer.json").write_text(written)

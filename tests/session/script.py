@@ -65,13 +65,13 @@ def silence(ms: int) -> Samples:
     return np.zeros(ms * MS, np.float32)
 
 
-def heard(text: str, *, complete: bool = False, words: tuple[Word, ...] = ()) -> Hypothesis:
-    """`complete`: the recogniser is sure of the text, and that a sentence ends with it."""
+def heard(text: str, *, sure: bool = False, words: tuple[Word, ...] = ()) -> Hypothesis:
+    """`sure`: the recogniser is, of the text as a whole and of each word."""
     if not text:
         return Hypothesis(rejected="no_speech")
-    return Hypothesis(
-        (Alternative(text, 0.9),), words, log_probability=0.0 if complete else -1.0, end_probability=1.0 if complete else 0.0001
-    )
+    if sure and not words:
+        words = (Word(text, 0, 1, 1.0),)
+    return Hypothesis((Alternative(text, 0.9),), words, log_probability=0.0 if sure else -1.0)
 
 
 class Script:
@@ -90,8 +90,8 @@ class Script:
             said += self.session.feed(Taken(whole[start : start + self._chunk], np.empty(0, np.int64)))
         return self._lines(said)
 
-    def answer(self, job: int, text: str, *, complete: bool = False, words: tuple[Word, ...] = ()) -> list[str]:
-        return self._lines(self.session.accept(job, heard(text, complete=complete, words=words)))
+    def answer(self, job: int, text: str, *, sure: bool = False, words: tuple[Word, ...] = ()) -> list[str]:
+        return self._lines(self.session.accept(job, heard(text, sure=sure, words=words)))
 
     def finalize(self) -> list[str]:
         return self._lines(self.session.finalize())

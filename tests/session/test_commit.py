@@ -5,7 +5,7 @@ from asr_server.session.stability import StablePrefix
 from asr_server.transcript import Alternative, Hypothesis, Word
 from tests.session.script import MS, RATE_HZ, Script, silence, speech
 
-OPTIONS = {"vad_stop_ms": 600, "complete_stop_ms": 200, "speculate_after_ms": 100, "soft_segment_ms": 3_000, "context_ms": 4_000}
+OPTIONS = {"vad_stop_ms": 600, "sure_stop_ms": 200, "speculate_after_ms": 100, "soft_segment_ms": 3_000, "context_ms": 4_000}
 
 
 def words(text: str, every_ms: int = 400) -> tuple[Word, ...]:
@@ -95,7 +95,7 @@ def test_long_speech_is_told_in_parts_and_goes_on_with_the_rest() -> None:
     # "one" begins with the stream: there is no audio before it that a cut could err by.
     assert wanted.said.words == ("two", "three", "four")
     assert wanted.said.until_sample == 1_550 * MS
-    assert script.answer(2, "five six seven eight.", complete=True) == []
+    assert script.answer(2, "five six seven eight.", sure=True) == []
     assert script.hear(silence(100))[-1] == "final 1 1550..3500: five six seven eight."
 
 

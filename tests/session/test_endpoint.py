@@ -1,100 +1,103 @@
-"""How long to wait in a silence, by how complete the text is."""
+"""How long to wait in a silence, by how sure the text is."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_server.session.endpoint import EndpointRule, completeness
-from asr_server.transcript import Alternative, Hypothesis
+from asr_server.session.endpoint import EAGER_CERTAINTY, EndpointRule, certainty
+from asr_server.transcript import Alternative, Hypothesis, Word
 
 PROBABILITIES = st.floats(0, 1)
 LOG_PROBABILITIES = st.floats(-1e6, 0)
 
 
-def said(log_probability: float = -0.5, end_probability: float | None = 0.5, text: str = "that is all") -> Hypothesis:
-    return Hypothesis((Alternative(text, 0.9),) if text else (), log_probability=log_probability, end_probability=end_probability)
+def said(log_probability: float = -0.3, *confidences: float, text: str = "that is all") -> Hypothesis:
+    words = tuple(Word(word, 0, 1, confidence) for word, confidence in zip(text.split(), confidences, strict=False))
+    return Hypothesis((Alternative(text, 0.9),) if text else (), words, log_probability=log_probability)
 
 
-HYPOTHESES = st.builds(said, LOG_PROBABILITIES, st.none() | PROBABILITIES, st.sampled_from(["", "that is all"]))
+def of_three(log_probability: float, one: float, two: float, three: float) -> Hypothesis:
+    return said(log_probability, one, two, three)
 
 
-@given(HYPOTHESES, PROBABILITIES)
-def test_completeness_is_a_probability(hypothesis: Hypothesis, pause_probability: float) -> None:
-    assert 0 <= completeness(hypothesis, pause_probability) <= 1
+HYPOTHESES = st.builds(of_three, LOG_PROBABILITIES, PROBABILITIES, PROBABILITIES, PROBABILITIES) | st.just(said(text=""))
 
 
-@given(PROBABILITIES, PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
-def test_a_text_is_no_less_complete_when_a_sentence_is_likelier_to_end_with_it(one: float, other: float, log: float, pause: float) -> None:
+@given(HYPOTHESES)
+def test_certainty_is_a_probability(hypothesis: Hypothesis) -> None:
+    assert 0 <= certainty(hypothesis) <= 1
+
+
+@given(PROBABILITIES, PROBABILITIES, LOG_PROBABILITIES)
+def test_a_text_is_no_surer_when_one_of_its_words_is_less_sure(one: float, other: float, log: float) -> None:
     low, high = sorted([one, other])
-    assert completeness(said(log, low), pause) <= completeness(said(log, high), pause)
+    assert certainty(said(log, 1.0, low, 1.0)) <= certainty(said(log, 1.0, high, 1.0))
 
 
-@given(LOG_PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES, PROBABILITIES)
-def test_a_text_is_no_less_complete_when_the_recogniser_is_surer_of_it(one: float, other: float, end: float, pause: float) -> None:
+@given(LOG_PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
+def test_a_text_is_no_less_sure_when_the_recogniser_is_surer_of_the_whole(one: float, other: float, word: float) -> None:
     low, high = sorted([one, other])
-    assert completeness(said(low, end), pause) <= completeness(said(high, end), pause)
+    assert certainty(said(low, word)) <= certainty(said(high, word))
 
 
-@given(PROBABILITIES, PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
-def test_a_text_is_no_more_complete_when_the_pause_sounds_more_like_speech(one: float, other: float, log: float, end: float) -> None:
-    low, high = sorted([one, other])
-    assert completeness(said(log, end), high) <= completeness(said(log, end), low)
+def test_each_sign_counts() -> None:
+    middling = certainty(said(-0.3, 0.9, 0.3, 0.9))
+    assert certainty(said(-0.1, 0.9, 0.3, 0.9)) > middling
+    assert certainty(said(-0.3, 0.9, 0.8, 0.9)) > middling
+    assert certainty(said(-0.3, 0.3, 0.3, 0.3)) == middling  # by the least sure one
 
 
-def test_each_cue_counts() -> None:
-    middling = completeness(said(-0.5, 0.1), 0.3)
-    assert completeness(said(-0.5, 0.9), 0.3) > middling
-    assert completeness(said(-0.1, 0.1), 0.3) > middling
-    assert completeness(said(-0.5, 0.1), 0.0) > middling
+def test_nothing_said_and_no_words_asked_for_is_not_sure() -> None:
+    assert certainty(said(text="")) == 0.0
+    assert certainty(said(0.0)) == 0.0
 
 
-def test_nothing_said_and_nothing_asked_is_not_complete() -> None:
-    assert completeness(said(text=""), 0.0) == 0.0
-    assert completeness(said(end_probability=None), 0.0) == 0.0
+def test_what_is_told_early_need_not_be_sure_enough_to_close_sooner() -> None:
+    assert EndpointRule(200, 480).unsure > EAGER_CERTAINTY
 
 
 ADAPTIVE = EndpointRule(shortest_ms=200, longest_ms=480)
-COMPLETE, OPEN = said(0.0, 1.0), said(-2.0, 0.0001)
+SURE, UNSURE = said(0.0, 1.0, 1.0, 1.0), said(-2.0, 0.1, 0.9, 0.9)
 
 
-def test_complete_text_has_the_shortest_wait_and_open_text_the_longest() -> None:
-    assert ADAPTIVE.stop_ms(COMPLETE, 0.0) == 200
-    assert ADAPTIVE.stop_ms(OPEN, 0.0) == 480
+def test_sure_text_has_the_shortest_wait_and_unsure_text_the_longest() -> None:
+    assert ADAPTIVE.stop_ms(SURE) == 200
+    assert ADAPTIVE.stop_ms(UNSURE) == 480
 
 
 def test_a_text_in_between_has_a_wait_in_between() -> None:
-    hypothesis = said(-0.3, 0.3)
-    assert ADAPTIVE.surely_open < completeness(hypothesis, 0.1) < ADAPTIVE.surely_complete
-    assert 200 < ADAPTIVE.stop_ms(hypothesis, 0.1) < 480
+    hypothesis = said(-0.3, 0.6, 0.9, 0.9)
+    assert ADAPTIVE.unsure < certainty(hypothesis) < ADAPTIVE.sure
+    assert 200 < ADAPTIVE.stop_ms(hypothesis) < 480
 
 
 def test_what_is_not_known_yet_has_the_longest_wait() -> None:
-    assert ADAPTIVE.stop_ms(None, 0.0) == 480
+    assert ADAPTIVE.stop_ms(None) == 480
 
 
-def test_a_text_that_nobody_asked_the_end_of_has_the_longest_wait() -> None:
-    assert ADAPTIVE.stop_ms(said(end_probability=None), 0.0) == 480
+def test_a_text_whose_words_nobody_asked_for_has_the_longest_wait() -> None:
+    assert ADAPTIVE.stop_ms(said(0.0)) == 480
 
 
 def test_noise_without_words_has_the_shortest_wait() -> None:
-    assert ADAPTIVE.stop_ms(said(text=""), 1.0) == 200
+    assert ADAPTIVE.stop_ms(said(text="")) == 200
 
 
-@given(st.integers(100, 5_000), st.none() | HYPOTHESES, PROBABILITIES)
-def test_a_fixed_rule_does_not_look_at_the_text(stop_ms: int, hypothesis: Hypothesis | None, pause_probability: float) -> None:
+@given(st.integers(100, 5_000), st.none() | HYPOTHESES)
+def test_a_fixed_rule_does_not_look_at_the_text(stop_ms: int, hypothesis: Hypothesis | None) -> None:
     rule = EndpointRule(stop_ms, stop_ms)
     assert not rule.is_adaptive
-    assert rule.stop_ms(hypothesis, pause_probability) == stop_ms
+    assert rule.stop_ms(hypothesis) == stop_ms
 
 
-@given(st.integers(20, 5_000), st.integers(0, 5_000), st.none() | HYPOTHESES, PROBABILITIES)
+@given(st.integers(20, 5_000), st.integers(0, 5_000), st.none() | HYPOTHESES)
 def test_the_wait_is_never_shorter_than_the_shortest_nor_longer_than_the_longest(
-    shortest_ms: int, more_ms: int, hypothesis: Hypothesis | None, pause_probability: float
+    shortest_ms: int, more_ms: int, hypothesis: Hypothesis | None
 ) -> None:
     rule = EndpointRule(shortest_ms, shortest_ms + more_ms)
-    assert shortest_ms <= rule.stop_ms(hypothesis, pause_probability) <= shortest_ms + more_ms
+    assert shortest_ms <= rule.stop_ms(hypothesis) <= shortest_ms + more_ms
 
 
-@given(PROBABILITIES, PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
-def test_a_more_complete_text_never_waits_longer(one: float, other: float, log: float, pause: float) -> None:
+@given(LOG_PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
+def test_a_surer_text_never_waits_longer(one: float, other: float, word: float) -> None:
     low, high = sorted([one, other])
-    assert ADAPTIVE.stop_ms(said(log, high), pause) <= ADAPTIVE.stop_ms(said(log, low), pause)
+    assert ADAPTIVE.stop_ms(said(high, word)) <= ADAPTIVE.stop_ms(said(low, word))

@@ -36,7 +36,7 @@ def heard() -> Heard:
 
 
 def test_before_any_audio_nothing_was_said(heard: Heard) -> None:
-    assert (heard.clock.last_speech_sample, heard.clock.pause_probability) == (0, 0.0)
+    assert heard.clock.last_speech_sample == 0
 
 
 def test_speech_lasts_to_the_end_of_its_last_frame(heard: Heard) -> None:
@@ -78,25 +78,6 @@ def test_the_level_follows_a_speaker_who_has_become_quieter(heard: Heard) -> Non
 
 def test_quiet_speech_is_speech_where_nothing_louder_was_heard(heard: Heard) -> None:
     assert heard.hear(0.9, -70)
-
-
-def test_the_pause_is_as_probable_as_its_frames_are_on_average(heard: Heard) -> None:
-    heard.hear(0.9, -20, frames=3)
-    assert heard.clock.pause_probability == 0.0
-    heard.hear(0.2, -60)
-    heard.hear(0.5, -60)
-    assert heard.clock.pause_probability == pytest.approx(0.35)
-    heard.hear(0.9, -90)  # a breath is in it too
-    assert heard.clock.pause_probability == pytest.approx(1.6 / 3)
-
-
-def test_speech_that_goes_on_ends_the_pause(heard: Heard) -> None:
-    heard.hear(0.9, -20)
-    heard.hear(0.5, -60, frames=9)
-    heard.hear(0.9, -20)
-    assert heard.clock.pause_probability == 0.0
-    heard.hear(0.1, -60)
-    assert heard.clock.pause_probability == pytest.approx(0.1)
 
 
 def test_an_empty_frame_is_silence(heard: Heard) -> None:

@@ -4,7 +4,7 @@ from asr_server.transcript import Word
 from tests.session.script import MS, Script, silence, speech
 
 FIXED = {"vad_stop_ms": 300, "speculate_after_ms": 100, "end_of_utterance_ms": 2_000}
-ADAPTIVE = {**FIXED, "vad_stop_ms": 600, "complete_stop_ms": 200}
+ADAPTIVE = {**FIXED, "vad_stop_ms": 600, "sure_stop_ms": 200}
 
 
 def test_a_speculative_hypothesis_is_the_final_the_moment_the_segment_is_closed() -> None:
@@ -80,25 +80,25 @@ def test_half_close_in_mid_speech_asks_for_a_final() -> None:
     assert script.close() == ["speech to 1000", "want final 1 of segment 0: 0..1000"]
 
 
-def test_complete_text_closes_as_soon_as_it_is_known_after_the_shortest_wait() -> None:
+def test_sure_text_closes_as_soon_as_it_is_known_after_the_shortest_wait() -> None:
     script = Script(**ADAPTIVE)
     script.hear(speech(1_000), silence(240))
-    assert script.answer(1, "That is all.", complete=True) == [
+    assert script.answer(1, "That is all.", sure=True) == [
         "speech to 1000",
         "promote 1 after 240 ms",
         "final 0 0..1000: That is all.",
     ]
 
 
-def test_complete_text_that_is_known_early_closes_after_the_shortest_wait() -> None:
+def test_sure_text_that_is_known_early_closes_after_the_shortest_wait() -> None:
     script = Script(**ADAPTIVE)
     script.hear(speech(1_000), silence(120))
-    assert script.answer(1, "That is all.", complete=True) == []
+    assert script.answer(1, "That is all.", sure=True) == []
     assert script.hear(silence(60)) == []
     assert script.hear(silence(20))[1] == "promote 1 after 200 ms"
 
 
-def test_open_text_waits_longest() -> None:
+def test_unsure_text_waits_longest() -> None:
     script = Script(**ADAPTIVE)
     script.hear(speech(1_000), silence(120))
     script.answer(1, "and then")
@@ -156,35 +156,35 @@ def test_without_the_answer_to_the_segment_before_there_is_nothing_to_go_on_from
 def test_an_eager_text_stands_when_the_final_begins_with_it() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))
-    assert script.answer(1, "That is all.", complete=True) == ["eager 0: That is all."]
+    assert script.answer(1, "That is all.", sure=True) == ["eager 0: That is all."]
     assert script.hear(silence(100))[-2:] == ["final 0 0..1000: That is all.", "eager 0 stood"]
 
 
 def test_an_eager_text_is_withdrawn_when_later_text_begins_otherwise() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))
-    script.answer(1, "That is all.", complete=True)
+    script.answer(1, "That is all.", sure=True)
     script.hear(speech(500), silence(120))
-    assert script.answer(2, "That is all right.", complete=True) == ["eager 0 withdrawn", "eager 0: That is all right."]
+    assert script.answer(2, "That is all right.", sure=True) == ["eager 0 withdrawn", "eager 0: That is all right."]
     assert script.hear(silence(100))[-1] == "eager 0 stood"
 
 
 def test_an_eager_text_is_settled_by_the_next_one() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))
-    script.answer(1, "I am", complete=True)
+    script.answer(1, "I am", sure=True)
     script.hear(speech(500), silence(120))
-    assert script.answer(2, "I am here", complete=True) == ["eager 0 stood", "eager 0: I am here"]
+    assert script.answer(2, "I am here", sure=True) == ["eager 0 stood", "eager 0: I am here"]
     script.hear(speech(500), silence(120))
-    assert script.answer(3, "I am glad", complete=True) == ["eager 0 withdrawn", "eager 0: I am glad"]
+    assert script.answer(3, "I am glad", sure=True) == ["eager 0 withdrawn", "eager 0: I am glad"]
 
 
 def test_the_beginning_of_a_word_did_not_stand() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))
-    script.answer(1, "I can", complete=True)
+    script.answer(1, "I can", sure=True)
     script.hear(speech(500), silence(120))
-    assert script.answer(2, "I cannot go", complete=True)[0] == "eager 0 withdrawn"
+    assert script.answer(2, "I cannot go", sure=True)[0] == "eager 0 withdrawn"
 
 
 def test_open_text_is_not_told_early() -> None:
