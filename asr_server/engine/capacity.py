@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asr_server.engine.correction import BESIDE_OTHERS
 from asr_server.engine.cost import FULL_BEAM, CostModel
+from asr_server.engine.promises import Promises
 
 _MIN_RETRY_AFTER_S, _MAX_RETRY_AFTER_S = 0.5, 30.0
 
@@ -76,7 +77,7 @@ class LoadMeter:
         self._streams = 0
         self._ended = 0
         self._mean_stream_s = 0.0
-        self._promised_s = -math.inf
+        self._promises = Promises()
 
     @property
     def streams(self) -> int:
@@ -86,6 +87,7 @@ class LoadMeter:
     def opened(self, now_s: float) -> None:
         """A stream has begun."""
         self._pass_to(now_s)
+        self._promises.keep(now_s)
         self._streams += 1
 
     def closed(self, lasted_s: float, now_s: float) -> None:
@@ -110,12 +112,14 @@ class LoadMeter:
         """Whether one more average stream leaves the average load under the limit. The first always fits.
 
         A stream needs what the present ones were seen to need. What is typical counts as much as one stream seen for the whole window, so
-        that a rush of new streams, which have not asked for anything yet, does not look like no load at all.
+        that a rush of new streams, which have not asked for anything yet, does not look like no load at all. Places that were promised and
+        will be asked for before the next one is free are taken, except for those who come for them.
         """
         self._pass_to(now_s)
         typical_s = self._options.window_s
         share = (self._busy_s + self._typical_share * typical_s) / (self._stream_s + typical_s)
-        return self._streams == 0 or (self._streams + 1) * share <= self._options.limit * self._threads
+        promised = 0 if self._promises.is_due(now_s) else self._promises.until(now_s, now_s + self._apart_s)
+        return self._streams == 0 or (self._streams + 1 + promised) * share <= self._options.limit * self._threads
 
     def refused(self, now_s: float) -> float:
         """One more was sent away: after how many seconds it is likely to find a place.
@@ -124,11 +128,14 @@ class LoadMeter:
         but nobody further than 30 s away, where those who would have to wait for longer meet.
         """
         self._pass_to(now_s)
-        apart_s = _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
-        last_s = max(self._promised_s, now_s)
-        retry_after_s = min(max(last_s + apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
-        self._promised_s = now_s + retry_after_s
+        retry_after_s = min(max(self._promises.last_s(now_s) + self._apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
+        self._promises.add(now_s + retry_after_s)
         return retry_after_s
+
+    @property
+    def _apart_s(self) -> float:
+        """Between two places that become free."""
+        return _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
 
     def _pass_to(self, now_s: float) -> None:
         before_s = now_s if self._at_s is None else self._at_s

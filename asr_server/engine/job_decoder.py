@@ -151,9 +151,12 @@ class JobDecoder:
             is_partial = job.purpose is Purpose.PARTIAL
             if len(batch) == self._options.max_batch or (is_partial and somebody_is_left):
                 break
-            workload = Workload.of_window(job.window, RATE_HZ, job.options, self._options.margin_ms)
-            planned = self._plan(job, workload, factor)
-            member = self._member(job, workload, planned, factor)
+            try:
+                workload = Workload.of_window(job.window, RATE_HZ, job.options, self._options.margin_ms)
+                planned = self._plan(job, workload, factor)
+                member = self._member(job, workload, planned, factor)
+            except Exception:  # noqa: BLE001 - it belongs to that job only, which is told of it when its turn comes
+                continue
             if batch.admits(member, (len(waiting) - place) / self._options.threads) and company.claim(item):
                 batch.add(member)
                 joined.append((item, planned))

@@ -17,8 +17,8 @@ class Turn:
 
 
 class Occupancy:
-    """A thread's time belongs in equal parts to the jobs that it has at a time. One thread of several is kept free of partials, so that
-    finals do not wait for one."""
+    """A thread's time belongs in equal parts to the jobs that it has at a time, but not to partials beside others: those would have taken
+    hardly less without them. One thread of several is kept free of partials, so that finals do not wait for one."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -66,6 +66,7 @@ class Occupancy:
             self._turns.remove(turn)
 
     def _share(self, turn: Turn, now_s: float) -> None:
-        for purpose in turn.purposes:
-            self._busy_s[purpose] += (now_s - turn.shared_until_s) / len(turn.purposes)
+        counted = [purpose for purpose in turn.purposes if purpose is not Purpose.PARTIAL] or turn.purposes
+        for purpose in counted:
+            self._busy_s[purpose] += (now_s - turn.shared_until_s) / len(counted)
         turn.shared_until_s = now_s

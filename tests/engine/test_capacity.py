@@ -2,6 +2,7 @@ import pytest
 
 from asr_server.engine.capacity import Caller, LoadMeter, LoadOptions
 from asr_server.engine.cost import CostModel
+from asr_server.engine.promises import EARLY_S, KEPT_S
 
 # 3 s of speech and 1 s of margin: 40 ms for the encoder, 14 tokens of 10 ms, 20 for cues: 200 ms, beside others 250.
 COST = CostModel(encode_ms=0, encode_ms_per_frame=0.1, token_ms=10, beam_factor=1.0, align_ms=20)
@@ -98,6 +99,49 @@ def test_each_place_is_promised_once_and_again_when_its_time_is_over() -> None:
     assert [meter.refused(8.0) for _ in range(3)] == pytest.approx([3.0, 6.0, 9.0])
     assert meter.refused(12.0) == pytest.approx(8.0), "who came first is back; two are still to come, the last at 17"
     assert meter.refused(100.0) == pytest.approx(3.0)
+
+
+def full() -> LoadMeter:
+    """After 12 s, eight streams of 12 s: as many as fit. One ends every 1.5 s, so a place is promised every 2.25 s."""
+    meter = meter_of(streams=9)
+    meter.closed(lasted_s=12.0, now_s=run(meter, busy_ms=9 * 200, seconds=12))
+    assert not meter.fits_one_more(12.0)
+    return meter
+
+
+def test_a_place_that_was_promised_is_for_whoever_comes_at_its_time() -> None:
+    meter = full()
+    assert meter.refused(12.0) == pytest.approx(1.5 * 12 / 8)
+    meter.closed(lasted_s=12.0, now_s=12.5)
+    run(meter, busy_ms=8 * 200, seconds=2, start_s=12)
+
+    assert not meter.fits_one_more(14.0), "a newcomer: the place is somebody else's"
+    assert meter.fits_one_more(14.3)
+    meter.opened(14.3)
+    assert not meter.fits_one_more(14.4), "it was one place"
+
+
+def test_a_place_that_nobody_comes_for_is_free_again() -> None:
+    meter = full()
+    at_s = 12.0 + meter.refused(12.0)
+    meter.closed(lasted_s=12.0, now_s=12.5)
+    run(meter, busy_ms=8 * 200, seconds=2, start_s=12)
+
+    assert not meter.fits_one_more(at_s - EARLY_S - 0.05)
+    run(meter, busy_ms=8 * 200, seconds=1, start_s=14)
+    assert meter.fits_one_more(at_s + KEPT_S + 0.1)
+
+
+def test_promises_for_later_places_keep_nobody_out_of_one_that_is_free() -> None:
+    meter = full()
+    for _ in range(3):
+        meter.refused(12.0)
+    for _ in range(2):
+        meter.closed(lasted_s=12.0, now_s=12.5)
+
+    assert meter.fits_one_more(12.6), "two are free, and one of them is promised soon"
+    meter.opened(12.6)
+    assert not meter.fits_one_more(12.7)
 
 
 def test_recent_streams_count_more() -> None:

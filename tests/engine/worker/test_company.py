@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -58,12 +58,18 @@ class HeldBatchEngine(FakeEngine):
 
     def __init__(self) -> None:
         super().__init__(cost=TOGETHER)
+        self.shapeless = ""
         self._loop = asyncio.get_running_loop()
         self._started: asyncio.Queue[HeldBatch] = asyncio.Queue()
 
     async def next_batch(self) -> HeldBatch:
         async with asyncio.timeout(PATIENCE_S):
             return await self._started.get()
+
+    def shape(self, options: DecodeOptions) -> Hashable:
+        if options.phrases == (self.shapeless,):
+            raise ValueError("no shape")
+        return super().shape(options)
 
     def decode_together(
         self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
@@ -197,6 +203,19 @@ async def test_who_joins_is_decoded_as_it_would_be_alone_and_those_of_another_sh
         batch.finish_all()
         at.running.append(await at.engine.next_batch())
         assert at.running[0].names == ["wide"]
+
+
+async def test_one_that_cannot_be_planned_is_left_and_told_so_when_its_turn_comes() -> None:
+    async with busy(ALONE) as at:
+        at.engine.shapeless = "broken"
+        at.submit("one", 1, answer_in_ms=-1)
+        broken = at.submit("broken", 2)
+        at.submit("three", 3, answer_in_ms=1)
+        batch = await at.next_batch()
+        assert batch.names == ["one", "three"]
+        batch.finish_all()
+        with pytest.raises(EngineFailed, match="recognition failed: ValueError: no shape"):
+            await result(broken)
 
 
 async def test_no_more_threads_have_partials_than_leave_one_free() -> None:
