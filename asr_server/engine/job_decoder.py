@@ -155,7 +155,7 @@ class JobDecoder:
                 workload = Workload.of_window(job.window, RATE_HZ, job.options, self._options.margin_ms)
                 planned = self._plan(job, workload, factor)
                 member = self._member(job, workload, planned, factor)
-            except Exception:  # noqa: BLE001 - it belongs to that job only, which is told of it when its turn comes
+            except Exception:  # noqa: BLE001, S112 - it belongs to that job only, which is told of it when its turn comes
                 continue
             if batch.admits(member, (len(waiting) - place) / self._options.threads) and company.claim(item):
                 batch.add(member)
