@@ -127,9 +127,6 @@ def test_a_real_server_holds_waiting_streams_beside_one_that_speaks(
     manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
     manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
     given = ["--manifest", str(manifest), "--server", server_address, "--json", str(out)]
-    assert main(["idle", *given, "--streams", "3", "--seconds", "1", "--quiet", "keep_alive", "--require", "memory_mb.a_stream<1"]) == 1
-    assert "memory_mb.a_stream was not measured" in capsys.readouterr().err  # without --server-pid its memory is not known
-    assert json.loads(out.read_text())["setup"]["chunk_ms"] is None
     code = main(["idle", *given, "--streams", "3", "--seconds", "1", "--server-pid", str(os.getpid())])
     result = json.loads(out.read_text())
     assert code == (0 if is_good(result) else 1)
@@ -138,3 +135,15 @@ def test_a_real_server_holds_waiting_streams_beside_one_that_speaks(
     assert result["memory_mb"]["before"] > 10
     assert all(result["speaking"][when]["clips"] >= 1 for when in ("before", "beside"))
     assert "of 3 streams" in capsys.readouterr().out
+
+
+def test_streams_may_send_a_sign_of_life_only_and_what_was_not_measured_meets_no_requirement(
+    tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
+    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
+    given = ["--manifest", str(manifest), "--server", server_address, "--json", str(out)]
+    asked = ["--streams", "3", "--seconds", "1", "--speaking", "0", "--quiet", "keep_alive"]
+    assert main(["idle", *given, *asked, "--require", "memory_mb.a_stream<1"]) == 1
+    assert "memory_mb.a_stream was not measured" in capsys.readouterr().err  # without --server-pid its memory is not known
+    assert json.loads(out.read_text())["setup"]["chunk_ms"] is None
