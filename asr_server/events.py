@@ -51,7 +51,7 @@ class DecodeWanted:
     said: Said | None = None
     """What the window begins with; the answer is to hold only what follows."""
     cues: bool = False
-    """Where the words are and whether a sentence ends with them is wanted as well."""
+    """The words with their times and confidences are wanted as well."""
     due_samples: int = 0
     """SPECULATIVE: more audio until the answer can be used."""
 

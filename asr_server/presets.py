@@ -21,9 +21,12 @@ class Preset:
     @property
     def without_waiting(self) -> "Preset":
         """For audio that is all there: nothing is gained by beginning early, by closing early or by telling a part."""
-        return replace(self, session=replace(self.session, speculate_after_ms=0, sure_stop_ms=0, soft_segment_ms=0))
+        stop_ms = max(self.session.vad_stop_ms, _PATIENT_STOP_MS)
+        return replace(self, session=replace(self.session, vad_stop_ms=stop_ms, speculate_after_ms=0, sure_stop_ms=0, soft_segment_ms=0))
 
 
+_PATIENT_STOP_MS = 900
+"""Pauses after which sentences seldom go on."""
 _SPECULATE_AFTER_MS = 32
 """The first frame of the detector without speech."""
 _SOFT_SEGMENT_MS = 6_000

@@ -41,7 +41,8 @@ def test_every_preset_begins_its_decodes_in_the_silence_and_goes_on_from_what_wa
 def test_without_waiting_nothing_is_begun_early_or_closed_early(preset: Preset) -> None:
     patient = preset.without_waiting
     assert (patient.session.speculate_after_ms, patient.session.sure_stop_ms) == (0, 0)
-    assert (patient.session.vad_stop_ms, patient.session.context_ms) == (preset.session.vad_stop_ms, preset.session.context_ms)
+    assert patient.session.vad_stop_ms >= max(preset.session.vad_stop_ms, 900)
+    assert patient.session.context_ms == preset.session.context_ms
     assert (patient.name, patient.beam_size) == (preset.name, preset.beam_size)
 
 

@@ -87,7 +87,7 @@ class LoadMeter:
     def opened(self, now_s: float) -> None:
         """A stream has begun."""
         self._pass_to(now_s)
-        self._promises.keep(now_s)
+        self._promises.end(now_s, self._apart_s)
         self._streams += 1
 
     def closed(self, lasted_s: float, now_s: float) -> None:
@@ -112,23 +112,26 @@ class LoadMeter:
         """Whether one more average stream leaves the average load under the limit. The first always fits.
 
         A stream needs what the present ones were seen to need. What is typical counts as much as one stream seen for the whole window, so
-        that a rush of new streams, which have not asked for anything yet, does not look like no load at all. Places that were promised and
-        will be asked for before the next one is free are taken, except for those who come for them.
+        that a rush of new streams, which have not asked for anything yet, does not look like no load at all. A place that was promised to
+        somebody who comes before the next one is free is taken.
         """
         self._pass_to(now_s)
         typical_s = self._options.window_s
         share = (self._busy_s + self._typical_share * typical_s) / (self._stream_s + typical_s)
-        promised = 0 if self._promises.is_due(now_s) else self._promises.until(now_s, now_s + self._apart_s)
+        promised = self._promises.is_near(now_s, self._apart_s)
         return self._streams == 0 or (self._streams + 1 + promised) * share <= self._options.limit * self._threads
 
     def refused(self, now_s: float) -> float:
         """One more was sent away: after how many seconds it is likely to find a place.
 
-        Places become free as streams end. Each is promised once: who is refused next is sent to the place after it,
-        but nobody further than 30 s away, where those who would have to wait for longer meet.
+        Places become free as streams end. Each is promised once: who is refused next is sent to the place after it. Those who would have to
+        wait for longer than 30 s are asked to come then, and are promised nothing.
         """
         self._pass_to(now_s)
-        retry_after_s = min(max(self._promises.last_s(now_s) + self._apart_s - now_s, _MIN_RETRY_AFTER_S), _MAX_RETRY_AFTER_S)
+        self._promises.end(now_s, self._apart_s)
+        retry_after_s = max(self._promises.last_s(now_s) + self._apart_s - now_s, _MIN_RETRY_AFTER_S)
+        if retry_after_s > _MAX_RETRY_AFTER_S:
+            return _MAX_RETRY_AFTER_S
         self._promises.add(now_s + retry_after_s)
         return retry_after_s
 

@@ -24,7 +24,8 @@ MAX_SPOKEN_TOKENS_PER_S = 10.0
 LONE_WORD_S = 0.6
 """A word that is said several times by itself, its pause included."""
 HURRIED = 0.4
-"""A repeat that takes less than this of the longest one was not spoken."""
+"""A repeat that takes less than this of the longest one was not spoken. Words end where the next begins: a pause after the longest is no
+part of it, so no more counts of it than is usual."""
 TWICE_S = 0.7
 """A word that is said twice takes at least this long. One word of half a second is often written twice."""
 
@@ -79,22 +80,22 @@ def token_limit(audio_s: float, language: str) -> int:
     return _SPARE_TOKENS + int(audio_s * (_DENSE_TOKENS_PER_S if language in _DENSE else _TOKENS_PER_S))
 
 
-def repeated_tail(words: Sequence[str]) -> Repeat | None:
-    """The shortest unit that the text ends on repeating. Case and punctuation are nothing."""
+def repeated_tail(words: Sequence[str], short_times: int = 2) -> Repeat | None:
+    """The shortest unit that the text ends on repeating, one or two words at least `short_times`. Case and punctuation are nothing."""
     plain = _plain(words)
     for unit in range(1, len(plain) // 2 + 1):
         same = 0
         while same < len(plain) - unit and plain[-1 - same] == plain[-1 - same - unit]:
             same += 1
         times, rest = divmod(same + unit, unit)
-        if times >= 2:
+        if times >= (2 if unit >= 3 else short_times):
             return Repeat(unit, times, rest)
     return None
 
 
-def is_suspicious(words: Sequence[str], tokens: int, limit: int) -> bool:
-    """Whether it is worth the time to look where the words lie."""
-    return tokens >= limit or repeated_tail(words) is not None
+def is_suspicious(words: Sequence[str], tokens: int, limit: int, short_times: int = 2) -> bool:
+    """Whether it is worth the time to look where the words lie; `short_times` as in `repeated_tail`."""
+    return tokens >= limit or repeated_tail(words, short_times) is not None
 
 
 def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool) -> int:
@@ -107,7 +108,7 @@ def words_spoken(words: Sequence[HeardWord], audio_s: float, *, broken_off: bool
     while (repeat := repeated_tail([word.text for word in words[:kept]])) is not None:
         end = kept - (repeat.rest if broken_off else 0)
         repeats = [words[end - (number + 1) * repeat.unit : end - number * repeat.unit] for number in range(repeat.times)]
-        longest_s = max(_duration_s(said, audio_s) for said in repeats)
+        longest_s = min(max(_duration_s(said, audio_s) for said in repeats), LONE_WORD_S * repeat.unit)
         squeezed = sum(_is_squeezed(said, audio_s) or _duration_s(said, audio_s) < HURRIED * longest_s for said in repeats)
         if repeat.unit == 1 and repeat.times == 2 and audio_s - repeats[-1][0].start_s < TWICE_S:
             squeezed = 1

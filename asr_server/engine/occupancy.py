@@ -17,8 +17,9 @@ class Turn:
 
 
 class Occupancy:
-    """A thread's time belongs in equal parts to the jobs that it has at a time, but not to partials beside others: those would have taken
-    hardly less without them. One thread of several is kept free of partials, so that finals do not wait for one."""
+    """A thread's time belongs in equal parts to the jobs that it has at a time, but none of it to partials beside finals and speculative
+    decodes, which would have taken hardly less without them. One thread of several is kept free of partials, so that finals do not wait for
+    one."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -41,7 +42,7 @@ class Occupancy:
 
     @property
     def busy_s(self) -> Mapping[Purpose, float]:
-        """Time spent on jobs of each purpose that have ended, and on others while one of their turn has ended or joined."""
+        """Time that belongs to jobs of each purpose that have ended, and to others while one of their turn has ended or joined."""
         return dict(self._busy_s)
 
     def takes_partials(self, turn: Turn | None = None) -> bool:

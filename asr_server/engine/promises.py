@@ -9,7 +9,10 @@ KEPT_S = 1.5
 
 
 class Promises:
-    """Nobody says who he is: whoever comes at the promised time has the place. At any other, those promised soon are as good as taken."""
+    """Nobody says who he is: whoever comes at the promised time has the place. Shortly before, it is as good as taken.
+
+    `apart_s`: between two places that become free. Where they are close together a place is kept for less.
+    """
 
     def __init__(self) -> None:
         self._at_s: deque[float] = deque()  # in the order of time
@@ -19,25 +22,23 @@ class Promises:
         self._at_s.append(at_s)
 
     def last_s(self, now_s: float) -> float:
-        """When the last of them is; now, when there is none."""
-        self._forget(now_s)
+        """When the last of them is; now, when there is none to come."""
         return max(now_s, self._at_s[-1]) if self._at_s else now_s
 
-    def is_due(self, now_s: float) -> bool:
+    def is_due(self, now_s: float, apart_s: float) -> bool:
         """Whether somebody was told to come about now."""
-        self._forget(now_s)
-        return bool(self._at_s) and self._at_s[0] <= now_s + EARLY_S
+        self._forget(now_s, apart_s)
+        return bool(self._at_s) and self._at_s[0] <= now_s + min(EARLY_S, apart_s / 4)
 
-    def until(self, now_s: float, until_s: float) -> int:
-        """How many there are up to `until_s`."""
-        self._forget(now_s)
-        return sum(at_s <= until_s for at_s in self._at_s)
+    def is_near(self, now_s: float, apart_s: float) -> bool:
+        """Whether the place that becomes free next is somebody's who is yet to come."""
+        return not self.is_due(now_s, apart_s) and bool(self._at_s) and self._at_s[0] <= now_s + apart_s
 
-    def keep(self, now_s: float) -> None:
-        """Somebody came in. If one was due, it is kept."""
-        if self.is_due(now_s):
+    def end(self, now_s: float, apart_s: float) -> None:
+        """Whoever was due has come, and was let in or told another time."""
+        if self.is_due(now_s, apart_s):
             self._at_s.popleft()
 
-    def _forget(self, now_s: float) -> None:
-        while self._at_s and self._at_s[0] + KEPT_S < now_s:
+    def _forget(self, now_s: float, apart_s: float) -> None:
+        while self._at_s and self._at_s[0] + min(KEPT_S, apart_s / 2) < now_s:
             self._at_s.popleft()

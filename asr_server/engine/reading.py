@@ -40,23 +40,28 @@ class Reader:
         new_s = encoded.audio_s - task.begun_s
         limit = min(len(task.begun) + guard.token_limit(new_s, task.language), MAX_TOKENS)
         (best, *others), no_speech_probability = yield from generate(encoded, task, limit)
-        others = [reading for reading in others if not _is_suspicious(reading, limit)]
-        if not _is_suspicious(best, limit):
-            if guard.may_stop_early(len(best.new_tokens), new_s) and not self.is_no_speech(best, no_speech_probability, new_s):
-                best, verdict = yield from self._read_on(encoded, best, task, limit)
-                return Read((best, *others), no_speech_probability, verdict)
-            return Read((best, *others), no_speech_probability)
-        placed = yield from find_words(encoded, best, task.language)
-        broken_off = len(best.tokens) >= limit
-        whole = placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed  # the last word may have been cut in the middle
-        spoken = _spoken(whole, best.told_words, encoded.audio_s, task.begun_s, broken_off=broken_off)
-        if len(spoken) < len(whole):
-            return Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
-        return Read((replace(best, placed=placed), *others), no_speech_probability, runs_on=broken_off)
+        # Nobody looks where their words are: a word that is said twice is no reason to leave one out.
+        others = [reading for reading in others if not _is_suspicious(reading, limit, short_times=3)]
+        if _is_suspicious(best, limit):
+            placed = yield from find_words(encoded, best, task.language)
+            broken_off = len(best.tokens) >= limit
+            whole = (
+                placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed
+            )  # the last word may have been cut in the middle
+            spoken = _spoken(whole, best.told_words, encoded.audio_s, task.begun_s, broken_off=broken_off)
+            if len(spoken) < len(whole):
+                return Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
+            best = replace(best, placed=placed)
+            if broken_off:
+                return Read((best, *others), no_speech_probability, runs_on=True)
+        if guard.may_stop_early(len(best.new_tokens), new_s) and not self.is_no_speech(best, no_speech_probability, new_s):
+            best, verdict = yield from self._read_on(encoded, best, task, limit)
+            return Read((best, *others), no_speech_probability, verdict)
+        return Read((best, *others), no_speech_probability)
 
     def _read_on(self, encoded: Encoded, best: Reading, task: Task, limit: int) -> Steps[tuple[Reading, Guard]]:
         """If `best` stops where others go on speaking, the same and what follows; else as it is."""
-        placed = yield from find_words(encoded, best, task.language)
+        placed = best.placed or (yield from find_words(encoded, best, task.language))
         if not guard.is_unread([word.heard for word in placed], encoded.samples, RATE_HZ):
             return replace(best, placed=placed), ""
         (longer, *_), _ = yield from generate(encoded, replace(task, begun=tuple(best.tokens), max_alternatives=1), limit)
@@ -77,10 +82,10 @@ class Reader:
         )
 
 
-def _is_suspicious(reading: Reading, limit: int) -> bool:
+def _is_suspicious(reading: Reading, limit: int, short_times: int = 2) -> bool:
     texts = [word.text for word in reading.words]
     told, new = texts[: reading.told_words], texts[reading.told_words :]
-    return guard.is_suspicious(new, len(reading.tokens), limit) or guard.said_again(told, new) > 0
+    return guard.is_suspicious(new, len(reading.tokens), limit, short_times) or guard.said_again(told, new) > 0
 
 
 def _spoken(placed: tuple[PlacedWord, ...], told_words: int, audio_s: float, new_s: float, *, broken_off: bool) -> tuple[PlacedWord, ...]:

@@ -136,7 +136,8 @@ class Worker:
     def busy_s(self) -> Mapping[Purpose, float]:
         """Time that jobs of each purpose have kept a thread busy since the start, those included whose result nobody wanted any more.
 
-        A speculative job counts as one unless it became a final before a thread took it. Jobs decoded together share the time.
+        A speculative job counts as one unless it became a final before a thread took it. Jobs decoded together share the time, but
+        partials beside others have none of it.
         """
         with self._changed:
             return self._occupancy.busy_s

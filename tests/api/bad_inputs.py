@@ -22,7 +22,7 @@ What depends on the server, and not on what is sent:
 
 - RESOURCE_EXHAUSTED: "all 64 sessions are taken", or "the recogniser has no time for more than the 12 sessions inside": one stream more
   would make finals late. It comes before any audio is taken, with RetryInfo: when a place is likely to be free, by how long streams
-  have lasted so far.
+  have lasted so far. Of the second message, whoever comes then, up to 1.5 s later, goes before others; the place is kept for no longer.
 - UNAVAILABLE: it loads its model, or ends.
 - INVALID_ARGUMENT, field `eager_results`: it recognises nothing before a segment is closed.
 """

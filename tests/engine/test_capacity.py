@@ -144,6 +144,28 @@ def test_promises_for_later_places_keep_nobody_out_of_one_that_is_free() -> None
     assert not meter.fits_one_more(12.7)
 
 
+def test_callers_who_were_told_to_come_much_later_keep_nobody_out() -> None:
+    meter = meter_of(streams=9)
+    meter.closed(lasted_s=600.0, now_s=run(meter, busy_ms=9 * 200, seconds=12))
+    assert [meter.refused(12.0) for _ in range(40)] == [30.0] * 40
+    for _ in range(5):
+        meter.closed(lasted_s=600.0, now_s=13.0)
+
+    assert meter.fits_one_more(13.1)
+
+
+def test_whoever_was_due_and_found_no_place_is_promised_another_and_only_that() -> None:
+    meter = full()
+    at_s = 12.0 + meter.refused(12.0)
+    run(meter, busy_ms=8 * 200, seconds=2, start_s=12)
+    assert not meter.fits_one_more(at_s)
+    later_s = at_s + meter.refused(at_s)
+    meter.closed(lasted_s=12.0, now_s=at_s + 0.1)
+
+    assert not meter.fits_one_more(at_s + 0.2), "his first time is over"
+    assert meter.fits_one_more(later_s)
+
+
 def test_recent_streams_count_more() -> None:
     meter = meter_of(streams=200)
     for _ in range(50):

@@ -46,6 +46,13 @@ def test_the_tail_that_repeats_is_found_without_regard_to_case_and_punctuation(t
     assert repeated_tail(text.split()) == repeat
 
 
+def test_short_units_may_be_asked_to_repeat_more_often() -> None:
+    assert repeated_tail(["bye", "bye"], short_times=3) is None
+    assert repeated_tail(["hold", "on", "hold", "on"], short_times=3) is None
+    assert repeated_tail(["bye", "bye", "bye"], short_times=3) == Repeat(unit=1, times=3, rest=0)
+    assert repeated_tail(["I", "saw", "it", "I", "saw", "it"], short_times=3) == Repeat(unit=3, times=2, rest=0)
+
+
 def test_text_that_reaches_the_limit_is_suspicious() -> None:
     assert is_suspicious(["a", "b"], tokens=30, limit=30)
     assert not is_suspicious(["a", "b"], tokens=29, limit=30)
@@ -77,6 +84,15 @@ def test_two_words_said_twice_are_kept_and_written_twice_are_not() -> None:
     assert words_spoken(spoken, audio_s=1.5, broken_off=False) == 4
     written = heard("Agent login", 0.0, 0.9) + heard("Agent login", 0.9, 1.12)
     assert words_spoken(written, audio_s=1.18, broken_off=False) == 2
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "end_s"), [((0.2, 1.3), 1.6), ((0.0, 0.9, 1.2), 1.5), ((0.1, 0.4, 1.4), 1.7)], ids=["two", "a pause first", "a pause last"]
+)
+def test_a_pause_after_a_word_is_no_reason_to_take_the_others_for_hurried(starts_s: tuple[float, ...], end_s: float) -> None:
+    """A word lasts until the next begins."""
+    words = [HeardWord("five", 1, one, other) for one, other in zip(starts_s, (*starts_s[1:], end_s), strict=True)]
+    assert words_spoken(words, audio_s=end_s, broken_off=False) == len(words)
 
 
 @pytest.mark.parametrize(("audio_s", "kept"), [(0.9, 2), (0.54, 1)])

@@ -66,11 +66,10 @@ def silence(ms: int) -> Samples:
 
 
 def heard(text: str, *, sure: bool = False, words: tuple[Word, ...] = ()) -> Hypothesis:
-    """`sure`: the recogniser is, of the text as a whole and of each word."""
+    """`sure`: the recogniser is, of the text as a whole and of each word; else of neither."""
     if not text:
         return Hypothesis(rejected="no_speech")
-    if sure and not words:
-        words = (Word(text, 0, 1, 1.0),)
+    words = words or (Word(text, 0, 1, 1.0 if sure else 0.05),)
     return Hypothesis((Alternative(text, 0.9),), words, log_probability=0.0 if sure else -1.0)
 
 

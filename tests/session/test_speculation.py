@@ -187,7 +187,7 @@ def test_the_beginning_of_a_word_did_not_stand() -> None:
     assert script.answer(2, "I cannot go", sure=True)[0] == "eager 0 withdrawn"
 
 
-def test_open_text_is_not_told_early() -> None:
+def test_unsure_text_is_not_told_early() -> None:
     script = Script(**ADAPTIVE, eager_results=True)
     script.hear(speech(1_000), silence(120))
     assert script.answer(1, "and then") == []
