@@ -44,7 +44,7 @@ class LoadOptions:
 
     window_s: float = 10.0
     """What happened so long ago counts a third (1/e)."""
-    limit: float = 0.85
+    limit: float = 0.6
     """Share of the threads' time that all streams together may take on average."""
     retry_after_s: float = 1.0
     """Between two promised places, until a stream has ended."""

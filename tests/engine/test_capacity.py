@@ -19,7 +19,7 @@ TYPICAL_SHARE = 0.2
 
 
 def meter_of(streams: int, threads: int = 2) -> LoadMeter:
-    meter = LoadMeter(threads, TYPICAL_SHARE)
+    meter = LoadMeter(threads, TYPICAL_SHARE, LoadOptions(limit=0.85))
     for _ in range(streams):
         meter.opened(0.0)
     return meter

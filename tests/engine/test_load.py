@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr_server.engine.capacity import Caller
+from asr_server.engine.capacity import Caller, LoadOptions
 from asr_server.engine.cost import CostModel
 from asr_server.engine.load import WorkerLoad
 from asr_server.events import Purpose
@@ -17,7 +17,7 @@ class Busy:
 
     def __init__(self, threads: int = 1) -> None:
         self.seconds = dict.fromkeys(Purpose, 0.0)
-        self.load = WorkerLoad(COST, threads, MARGIN_MS, lambda: self.seconds)
+        self.load = WorkerLoad(COST, threads, MARGIN_MS, lambda: self.seconds, LoadOptions(limit=0.85))
 
     def run(self, purpose: Purpose, share: float, seconds: int = 100, start_s: int = 0) -> float:
         """One thread busy for such a share of each second, asked after each. Returns the time it is then."""
