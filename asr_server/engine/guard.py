@@ -35,6 +35,9 @@ SPARSE_TOKENS_PER_S = 2.3
 UNREAD_S = 1.0
 """More than the silence that is kept after speech, and than an alignment errs."""
 
+UNREAD_OPEN_S = 0.4
+"""The same behind a text that does not end as a sentence does: a last word is easily left out."""
+
 UNREAD_POWER = 0.05
 """Of the mean power of the audio: -13 dB."""
 
@@ -153,11 +156,16 @@ def may_stop_early(tokens: int, audio_s: float) -> bool:
     return audio_s > UNREAD_S and tokens < SPARSE_TOKENS_PER_S * audio_s
 
 
+def ends_sentence(text: str) -> bool:
+    return text.endswith((".", "?", "!", "\u3002", "\uff1f", "\uff01"))
+
+
 def is_unread(words: Sequence[HeardWord], samples: Samples, rate_hz: int) -> bool:
     """Whether sound like the rest of it, long enough for words, follows the last word."""
     end = int(words[-1].end_s * rate_hz) if words else 0
     rest = samples[end:]
-    return len(rest) > UNREAD_S * rate_hz and bool(np.mean(np.square(rest)) > UNREAD_POWER * np.mean(np.square(samples)))
+    unread_s = UNREAD_S if not words or ends_sentence(words[-1].text) else UNREAD_OPEN_S
+    return len(rest) > unread_s * rate_hz and bool(np.mean(np.square(rest)) > UNREAD_POWER * np.mean(np.square(samples)))
 
 
 def _plain(words: Sequence[str]) -> list[str]:

@@ -54,7 +54,8 @@ class Reader:
             best = replace(best, placed=placed)
             if broken_off:
                 return Read((best, *others), no_speech_probability, runs_on=True)
-        if guard.may_stop_early(len(best.new_tokens), new_s) and not self.is_no_speech(best, no_speech_probability, new_s):
+        is_open = bool(best.new_words) and not guard.ends_sentence(best.words[-1].text)
+        if (is_open or guard.may_stop_early(len(best.new_tokens), new_s)) and not self.is_no_speech(best, no_speech_probability, new_s):
             best, verdict = yield from self._read_on(encoded, best, task, limit)
             return Read((best, *others), no_speech_probability, verdict)
         return Read((best, *others), no_speech_probability)

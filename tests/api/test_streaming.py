@@ -470,7 +470,7 @@ async def test_a_unary_call_has_one_final_a_segment_and_no_partials() -> None:
 
 async def test_a_unary_call_with_more_to_hear_when_the_server_stops_is_told_so() -> None:
     engine = HeldEngine()
-    content = audio(*[speech(800), silence(700)] * 4)
+    content = audio(*[speech(800), silence(1_000)] * 4)
     async with speech_server(engine) as server:
         call = server.stub.Recognize(pb.RecognizeRequest(config=first().config.config, audio=content))
         held = [await engine.next_decode(), await engine.next_decode()]

@@ -160,10 +160,12 @@ def test_little_text_for_the_time_is_worth_a_look() -> None:
 
 
 def test_speech_after_the_last_word_is_unread_and_silence_is_not() -> None:
-    words = heard("please call Stella", 0.0, 2.0)
+    words, open_words = heard("please call Stella.", 0.0, 2.0), heard("please call", 0.0, 2.0)
     speech = np.random.default_rng(0).normal(0, 0.1, 16_000 * 4).astype(np.float32)
     assert is_unread(words, speech, 16_000)
     assert not is_unread(words, speech[: int(2.9 * 16_000)], 16_000)
+    assert is_unread(open_words, speech[: int(2.5 * 16_000)], 16_000)
+    assert not is_unread(open_words, speech[: int(2.3 * 16_000)], 16_000)
     speech[2 * 16_000 :] *= 0.05
     assert not is_unread(words, speech, 16_000)
 

@@ -31,9 +31,9 @@ def evenly(count: int, start_s: float, end_s: float) -> Sequence[float]:
 
 
 def test_a_text_that_looks_said_is_taken_as_it_is_without_looking_where_it_lies() -> None:
-    decoder = FakeDecoder([[reading("the quick brown fox jumps over the dog")]], [], 0)
+    decoder = FakeDecoder([[reading("the quick brown fox jumps over the dog.")]], [], 0)
     result = read(decoder, sound(3))
-    assert text(result) == "the quick brown fox jumps over the dog"
+    assert text(result) == "the quick brown fox jumps over the dog."
     assert (result.guard, result.runs_on, decoder.placings) == ("", False, 0)
 
 
@@ -87,6 +87,18 @@ def test_reading_goes_on_where_speech_follows_the_last_word() -> None:
     assert decoder.tasks[1].begun == (0, 1, 2, 3)
 
 
+def test_a_last_word_that_was_left_out_of_a_sentence_is_read() -> None:
+    """Half a second of sound is left, and the text does not end as a sentence does: eight words in three seconds are not few."""
+    words = "the quick brown fox jumps over the lazy"
+    starts_s = evenly(8, 0.0, 2.5)
+
+    def decoder() -> FakeDecoder:
+        return FakeDecoder([[reading(words)], [reading(f"{words} dog.")]], [*starts_s, 2.5], 2.9, word_log_probability=-0.2)
+
+    result = read(decoder(), sound(3))
+    assert (text(result), result.guard) == (f"{words} dog.", "continued")
+
+
 def test_reading_does_not_go_on_into_silence() -> None:
     decoder = early(WHOLE)
     assert text(read(decoder, sound(2.1, quiet_s=3))) == "September twelfth nineteen fourteen"
@@ -128,9 +140,9 @@ def test_words_that_begin_with_what_was_told_are_not_new() -> None:
 
 
 def test_what_follows_what_was_told_is_judged_by_itself() -> None:
-    decoder = FakeDecoder([[reading("no no no no we saw the sea and went home", told=4)]], [], 0)
+    decoder = FakeDecoder([[reading("no no no no we saw the sea and went home.", told=4)]], [], 0)
     result = read(decoder, sound(5), after(4, new_s=3.0))
-    assert (new_text(result), decoder.placings) == ("we saw the sea and went home", 0)
+    assert (new_text(result), decoder.placings) == ("we saw the sea and went home.", 0)
 
 
 def test_the_limit_is_that_of_the_new_audio_and_what_was_told() -> None:
@@ -175,5 +187,5 @@ def test_reading_goes_on_after_an_early_stop_and_what_was_told_stays_told() -> N
 
 
 def test_alternatives_that_say_again_what_was_told_are_left_out() -> None:
-    best, again = reading("to the man", told=2), reading("to the the man", told=2)
+    best, again = reading("to the man.", told=2), reading("to the the man.", told=2)
     assert len(read(FakeDecoder([[best, again]], [], 0), sound(1.5), after(2, new_s=1.0)).readings) == 1
