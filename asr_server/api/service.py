@@ -160,7 +160,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             presets=[
                 pb.PresetInfo(
                     name=preset.name,
-                    shortest_stop_ms=preset.session.sure_stop_ms or preset.session.vad_stop_ms,
+                    shortest_stop_ms=preset.session.shortest_stop_ms,
                     longest_stop_ms=preset.session.vad_stop_ms,
                     beam_size=min(preset.beam_size, served.max_beam_size),
                     context_ms=preset.session.context_ms,

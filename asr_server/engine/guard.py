@@ -16,6 +16,7 @@ import numpy as np
 
 from audio_norm import Samples
 
+_SENTENCE_ENDS = (".", "?", "!", "\u3002", "\uff1f", "\uff01")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 MAX_SPOKEN_TOKENS_PER_S = 10.0
@@ -151,21 +152,22 @@ def words_not_new(said: Sequence[HeardWord], new: Sequence[HeardWord], new_s: fl
     return len(again) if before_s > behind_s or tokens > MAX_SPOKEN_TOKENS_PER_S * behind_s else 0
 
 
-def may_stop_early(tokens: int, audio_s: float) -> bool:
-    """Whether there is so little text that it is worth the time to look how far into the audio it goes."""
-    return audio_s > UNREAD_S and tokens < SPARSE_TOKENS_PER_S * audio_s
-
-
-def ends_sentence(text: str) -> bool:
-    return text.endswith((".", "?", "!", "\u3002", "\uff1f", "\uff01"))
+def may_stop_early(words: Sequence[str], tokens: int, audio_s: float) -> bool:
+    """Whether a text ends in the middle of a sentence, or is so short, that it is worth the time to look how far into the audio it goes."""
+    return _is_open(words) or (audio_s > UNREAD_S and tokens < SPARSE_TOKENS_PER_S * audio_s)
 
 
 def is_unread(words: Sequence[HeardWord], samples: Samples, rate_hz: int) -> bool:
     """Whether sound like the rest of it, long enough for words, follows the last word."""
     end = int(words[-1].end_s * rate_hz) if words else 0
     rest = samples[end:]
-    unread_s = UNREAD_S if not words or ends_sentence(words[-1].text) else UNREAD_OPEN_S
+    unread_s = UNREAD_OPEN_S if _is_open([word.text for word in words]) else UNREAD_S
     return len(rest) > unread_s * rate_hz and bool(np.mean(np.square(rest)) > UNREAD_POWER * np.mean(np.square(samples)))
+
+
+def _is_open(words: Sequence[str]) -> bool:
+    """Whether there is a text, and it does not end as a sentence does."""
+    return bool(words) and not words[-1].endswith(_SENTENCE_ENDS)
 
 
 def _plain(words: Sequence[str]) -> list[str]:

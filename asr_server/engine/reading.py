@@ -45,17 +45,17 @@ class Reader:
         if _is_suspicious(best, limit):
             placed = yield from find_words(encoded, best, task.language)
             broken_off = len(best.tokens) >= limit
-            whole = (
-                placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed
-            )  # the last word may have been cut in the middle
+            # Of a text that was broken off the last word may have been cut in the middle.
+            whole = placed[: max(len(placed) - 1, best.told_words)] if broken_off else placed
             spoken = _spoken(whole, best.told_words, encoded.audio_s, task.begun_s, broken_off=broken_off)
             if len(spoken) < len(whole):
                 return Read((_shortened(best, spoken), *others), no_speech_probability, guard="cut")
             best = replace(best, placed=placed)
             if broken_off:
                 return Read((best, *others), no_speech_probability, runs_on=True)
-        is_open = bool(best.new_words) and not guard.ends_sentence(best.words[-1].text)
-        if (is_open or guard.may_stop_early(len(best.new_tokens), new_s)) and not self.is_no_speech(best, no_speech_probability, new_s):
+        words = [word.text for word in best.new_words]
+        may_stop_early = guard.may_stop_early(words, len(best.new_tokens), new_s)
+        if may_stop_early and not self.is_no_speech(best, no_speech_probability, new_s):
             best, verdict = yield from self._read_on(encoded, best, task, limit)
             return Read((best, *others), no_speech_probability, verdict)
         return Read((best, *others), no_speech_probability)

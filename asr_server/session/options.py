@@ -32,6 +32,11 @@ class SessionOptions:
     first_partial_ms: int = 500
     """Speech before the first partial: shorter pieces are mostly misheard."""
 
+    @property
+    def shortest_stop_ms(self) -> int:
+        """The least silence that closes a segment."""
+        return self.sure_stop_ms or self.vad_stop_ms
+
     def __post_init__(self) -> None:
         ranges = {
             "vad_stop_ms": (100, 5_000),

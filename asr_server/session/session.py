@@ -69,7 +69,7 @@ class Session:
         self._gate = definition.gate(self._conditioner.frame_samples)
         self._keep_before = definition.silence.keep_before_ms * rate_hz // 1000
         self._keep_after = definition.silence.keep_after_ms * rate_hz // 1000
-        self._rule = EndpointRule(options.sure_stop_ms or options.vad_stop_ms, options.vad_stop_ms)
+        self._rule = EndpointRule(options.shortest_stop_ms, options.vad_stop_ms)
         self._samples_per_ms = rate_hz // 1000
         self._speculate_after = options.speculate_after_ms * rate_hz // 1000
         self._soft_segment = options.soft_segment_ms * rate_hz // 1000

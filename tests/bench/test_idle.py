@@ -120,15 +120,20 @@ def test_memory_of_active_streams_is_told_beside_the_audio_that_they_may_hold() 
     assert not is_good(result_of(active=broken))
 
 
+def idle(folder: Path, server: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and result of three streams, for a second."""
+    manifest, out = folder / "m.jsonl", folder / "o.json"
+    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
+    given = ["--manifest", str(manifest), "--server", server, "--json", str(out), "--streams", "3", "--seconds", "1"]
+    code = main(["idle", *given, *arguments])
+    return code, json.loads(out.read_text())
+
+
 def test_a_real_server_holds_waiting_streams_beside_one_that_speaks(
     tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What it costs is not checked, only that all is told."""
-    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
-    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
-    given = ["--manifest", str(manifest), "--server", server_address, "--json", str(out)]
-    code = main(["idle", *given, "--streams", "3", "--seconds", "1", "--server-pid", str(os.getpid())])
-    result = json.loads(out.read_text())
+    code, result = idle(tmp_path, server_address, "--server-pid", str(os.getpid()))
     assert code == (0 if is_good(result) else 1)
     assert (result["opened"] + result["refused"], result["failed"]) == (3, 0)
     assert (result["quiet"], result["setup"]["chunk_ms"], result["active"]) == ("silence", 100, None)
@@ -140,10 +145,7 @@ def test_a_real_server_holds_waiting_streams_beside_one_that_speaks(
 def test_streams_may_send_a_sign_of_life_only_and_what_was_not_measured_meets_no_requirement(
     tmp_path: Path, server_address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
-    manifest.write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
-    given = ["--manifest", str(manifest), "--server", server_address, "--json", str(out)]
-    asked = ["--streams", "3", "--seconds", "1", "--speaking", "0", "--quiet", "keep_alive"]
-    assert main(["idle", *given, *asked, "--require", "memory_mb.a_stream<1"]) == 1
+    code, result = idle(tmp_path, server_address, "--speaking", "0", "--quiet", "keep_alive", "--require", "memory_mb.a_stream<1")
+    assert code == 1
     assert "memory_mb.a_stream was not measured" in capsys.readouterr().err  # without --server-pid its memory is not known
-    assert json.loads(out.read_text())["setup"]["chunk_ms"] is None
+    assert result["setup"]["chunk_ms"] is None

@@ -154,9 +154,10 @@ def test_a_repeated_tail_covers_no_more_than_the_text(texts: list[str]) -> None:
 
 
 def test_little_text_for_the_time_is_worth_a_look() -> None:
-    assert may_stop_early(tokens=8, audio_s=6.0)
-    assert not may_stop_early(tokens=20, audio_s=6.0)
-    assert not may_stop_early(tokens=1, audio_s=0.9)
+    assert may_stop_early(["said."], tokens=8, audio_s=6.0)
+    assert not may_stop_early(["said."], tokens=20, audio_s=6.0)
+    assert not may_stop_early(["said."], tokens=1, audio_s=0.9)
+    assert may_stop_early(["said"], tokens=20, audio_s=6.0), "it does not end as a sentence does"
 
 
 def test_speech_after_the_last_word_is_unread_and_silence_is_not() -> None:

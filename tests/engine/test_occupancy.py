@@ -8,24 +8,19 @@ from asr_server.events import Purpose
 FINAL, SPECULATIVE, PARTIAL = Purpose.FINAL, Purpose.SPECULATIVE, Purpose.PARTIAL
 
 
-def test_the_time_of_a_thread_belongs_in_equal_parts_to_the_jobs_it_has_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("joining", "busy_s"),
+    [(SPECULATIVE, {FINAL: 1 + 2, SPECULATIVE: 2 + 1, PARTIAL: 0}), (PARTIAL, {FINAL: 5, SPECULATIVE: 0, PARTIAL: 1})],
+    ids=["in equal parts", "but to partials only alone"],
+)
+def test_the_time_of_a_thread_belongs_to_the_jobs_it_has_at_a_time(joining: Purpose, busy_s: dict[Purpose, float]) -> None:
     occupancy = Occupancy(threads=1)
     turn = occupancy.begin(FINAL, 10.0)
-    occupancy.join(turn, SPECULATIVE, 11.0)
+    occupancy.join(turn, joining, 11.0)
     occupancy.end(turn, FINAL, 15.0)
-    occupancy.end(turn, SPECULATIVE, 16.0)
+    occupancy.end(turn, joining, 16.0)
 
-    assert occupancy.busy_s == pytest.approx({FINAL: 1 + 2, SPECULATIVE: 2 + 1, PARTIAL: 0})
-
-
-def test_partials_in_company_cost_nothing_and_alone_their_time() -> None:
-    occupancy = Occupancy(threads=1)
-    turn = occupancy.begin(FINAL, 10.0)
-    occupancy.join(turn, PARTIAL, 11.0)
-    occupancy.end(turn, FINAL, 15.0)
-    occupancy.end(turn, PARTIAL, 16.0)
-
-    assert occupancy.busy_s == pytest.approx({FINAL: 5, SPECULATIVE: 0, PARTIAL: 1})
+    assert occupancy.busy_s == pytest.approx(busy_s)
 
 
 def test_a_thread_is_free_when_its_last_job_has_ended() -> None:
