@@ -16,6 +16,16 @@ class Purpose(Enum):
     PARTIAL = 2
 
 
+class WordPlaces(Enum):
+    """When the places of words in the audio, their times and confidences, are wanted. To find them takes time once the text is known."""
+
+    UNWANTED = "unwanted"
+    AFTER = "after"
+    """Later than the text, which is told without them: nobody waits for them, the next window will go on from them."""
+    WITH = "with"
+    """Together with the text, which is of no use without them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a window begins with and has been told already: the engine hears it again, so that it knows what it goes on from."""
@@ -50,8 +60,8 @@ class DecodeWanted:
     """Silence between the end of speech and the moment of asking."""
     said: Said | None = None
     """What the window begins with; the answer is to hold only what follows."""
-    cues: bool = False
-    """The words with their times and confidences are wanted as well."""
+    word_places: WordPlaces = WordPlaces.UNWANTED
+    """AFTER: they are brought back through `place(job, ...)`."""
     due_samples: int = 0
     """SPECULATIVE: more audio until the answer can be used."""
 

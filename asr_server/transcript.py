@@ -32,7 +32,7 @@ class Hypothesis:
 
     alternatives: tuple[Alternative, ...] = ()
     words: tuple[Word, ...] = ()
-    """Words of the best alternative; empty unless word times or cues were asked for."""
+    """Words of the best alternative; empty unless their places were asked for, or while they are still looked for."""
     language: str = "en"
     language_probability: float = 1.0
     no_speech_probability: float = 0.0

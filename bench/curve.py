@@ -8,7 +8,7 @@ from typing import Any
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Workload
 from asr_server.engine.whisper import WhisperEngine
-from asr_server.events import DecodeWanted, Purpose
+from asr_server.events import DecodeWanted, Purpose, WordPlaces
 from asr_server.presets import Preset
 from asr_server.session import SessionOptions
 from asr_server.transcript import Hypothesis
@@ -59,11 +59,12 @@ class ClipSimulator:
 
     def _answer(self, wanted: DecodeWanted, beam_size: int) -> Answer:
         beam_size = 1 if wanted.purpose is Purpose.PARTIAL else beam_size
-        options = DecodeOptions(language=self._language, beam_size=beam_size, said=wanted.said, cues=wanted.cues)
+        options = DecodeOptions(language=self._language, beam_size=beam_size, said=wanted.said, word_places=wanted.word_places)
         normalized = self._definition.finish(wanted.window)
         margin_ms = self._engine.options.margin_ms
         took_ms = Workload.of(normalized, options, margin_ms).predict_ms(self._engine.cost, beam_size, word_times=False)
-        return Answer(0.0 if normalized.rejected else took_ms, lambda: self._hear(wanted.window, normalized, options))
+        words_ms = self._engine.cost.align_ms if wanted.word_places is WordPlaces.AFTER else 0.0
+        return Answer(0.0 if normalized.rejected else took_ms, lambda: self._hear(wanted.window, normalized, options), words_ms)
 
     def _hear(self, window: SpeechWindow, normalized: Normalized, options: DecodeOptions) -> Hypothesis:
         key = (window.start_sample, window.end_sample, window.speech, options)

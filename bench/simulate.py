@@ -7,14 +7,14 @@ same on every run, and whatever rules ask for the same decode share it.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from asr_server.api.clip import SAMPLE_BYTES
 from asr_server.events import DecodeUnwanted, DecodeWanted, Eager, EagerSettled, Event, Final
 from asr_server.session import Session, SessionOptions
-from asr_server.transcript import Hypothesis
+from asr_server.transcript import Hypothesis, Word
 from audio_norm import DataDefinition, Frames, Taken, from_int16
 from bench.pace import CHUNK_MS, dither
 
@@ -28,6 +28,8 @@ class Answer:
 
     took_ms: float
     hypothesis: Callable[[], Hypothesis]
+    words_ms: float = 0.0
+    """What it takes after that to find the places of its words, where they come after the text."""
 
 
 Recognise = Callable[[DecodeWanted], Answer]
@@ -86,7 +88,7 @@ class _Simulation:
     session: Session
     recognise: Recognise
     rate_hz: int
-    coming: list[tuple[float, int, Answer]] = field(default_factory=list)
+    coming: list[tuple[float, int, Answer | tuple[Word, ...]]] = field(default_factory=list)
     unwanted: set[int] = field(default_factory=set)
     finals: list[Told] = field(default_factory=list)
     eager: list[Told] = field(default_factory=list)
@@ -114,8 +116,17 @@ class _Simulation:
     def deliver(self, until_s: float) -> None:
         while self.coming and self.coming[0][0] <= until_s:
             at_s, job, answer = heapq.heappop(self.coming)
-            if job not in self.unwanted:
-                self.act(self.session.accept(job, answer.hypothesis()), at_s)
+            if job in self.unwanted:
+                continue
+            if isinstance(answer, tuple):
+                self.session.place(job, answer)
+                continue
+            hypothesis = answer.hypothesis()
+            if answer.words_ms and hypothesis.words:
+                self.busy_ms += answer.words_ms
+                heapq.heappush(self.coming, (at_s + answer.words_ms / 1000, job, hypothesis.words))
+                hypothesis = replace(hypothesis, words=())
+            self.act(self.session.accept(job, hypothesis), at_s)
 
 
 def simulate(chunks: list[Taken], options: SessionOptions, definition: DataDefinition, recognise: Recognise) -> Simulated:

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.errors import EngineFailed
+from asr_server.events import WordPlaces
 from asr_server.transcript import Alternative, Hypothesis
 from audio_norm import Normalized
 
@@ -45,13 +46,20 @@ class FakeEngine:
         return options.beam_size
 
     def decode_together(
-        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         """One after the other."""
         for number, (audio, options) in enumerate(jobs):
             outcome: Decoding | EngineFailed
             try:
                 outcome = replace(self._answer(audio, options), batch=len(jobs))
+                if options.word_places is WordPlaces.AFTER and not options.word_times and outcome.hypothesis.words:
+                    text = replace(outcome, hypothesis=replace(outcome.hypothesis, words=()))
+                    told(number, text)
             except EngineFailed as error:
                 outcome = error
             done(number, outcome)

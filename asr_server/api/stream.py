@@ -44,6 +44,7 @@ from asr_server.events import (
 )
 from asr_server.pb import asr_pb2 as pb
 from asr_server.session import Session
+from asr_server.transcript import Word
 from asr_server.watch import attributes as names
 from asr_server.watch.observer import CallObserver, Stage
 from audio_norm import AudioError, ChunkDecoder, Frames, Intake, Taken, open_decoder
@@ -259,10 +260,11 @@ class Stream:
             job=wanted.job,
             purpose=wanted.purpose,
             window=wanted.window,
-            options=replace(self._wanted.decode, said=wanted.said, cues=wanted.cues),
+            options=replace(self._wanted.decode, said=wanted.said, word_places=wanted.word_places),
             condition=host.definition.finish,
             answer_at_s=moment.arrived_s + wanted.due_samples / self._rate_hz,
             budget=self._wanted.budget,
+            placed=lambda words: self._place(wanted.job, words),
         )
         try:
             future = host.worker.submit(job)
@@ -298,6 +300,15 @@ class Stream:
                     self._keep(wanted.job, decoded)
                 now_s = self._host.now()
                 self._act(self._session.accept(wanted.job, decoded.decoding.hypothesis), _Moment(now_s))
+        except Exception as failure:  # noqa: BLE001
+            self._fail(failure)
+
+    def _place(self, job: int, words: tuple[Word, ...]) -> None:
+        """The words of a text that was heard back before."""
+        if self._over:
+            return
+        try:
+            self._session.place(job, words)
         except Exception as failure:  # noqa: BLE001
             self._fail(failure)
 

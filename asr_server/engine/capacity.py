@@ -30,11 +30,11 @@ class Caller:
     decodes_a_segment: float = 2.2
     """Speculative ones begun in pauses, that which becomes the final among them. Partials are not counted: they get what is left."""
     beam_size: int = FULL_BEAM
-    cues: bool = True
+    word_times: bool = True
 
     def busy_share(self, cost: CostModel, margin_ms: float) -> float:
         """Of one thread's time that one such stream takes, beside others: 0.1 is a tenth."""
-        decode_ms = cost.predict(self.segment_s * 1000, margin_ms, self.beam_size, word_times=self.cues).ms * BESIDE_OTHERS
+        decode_ms = cost.predict(self.segment_s * 1000, margin_ms, self.beam_size, word_times=self.word_times).ms * BESIDE_OTHERS
         return decode_ms / 1000 * self.decodes_a_segment / self.segment_s * self.speech_share
 
 
@@ -44,9 +44,10 @@ class LoadOptions:
 
     window_s: float = 10.0
     """What happened so long ago counts a third (1/e)."""
-    limit: float = 0.6
-    """Share of the threads' time that all streams together may take on average. With 0.85 those inside waited for each other: 95th
-    percentile of the time to final text 1.43 times that of a light load, with 0.6 1.07 times (bench/results/presets.md)."""
+    limit: float = 0.7
+    """Share of the threads' time that all streams together may take on average. 95th percentile of the time to final text, beside four
+    times as many callers, by that of a light load: with 0.85 1.43, with 0.75 1.32, with 0.6 1.07 times; but with 0.6 four streams that
+    speak all the time, with partials, are too many."""
     retry_after_s: float = 1.0
     """Between two promised places, until a stream has ended."""
 

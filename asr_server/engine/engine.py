@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from asr_server.engine.cost import CostModel
 from asr_server.errors import EngineFailed
-from asr_server.events import Said
+from asr_server.events import Said, WordPlaces
 from asr_server.transcript import Hypothesis
 from audio_norm import Normalized
 
@@ -23,15 +23,20 @@ class DecodeOptions:
     """Primary tag, or "auto" to detect."""
     beam_size: int = 5
     word_times: bool = False
-    cues: bool = False
-    """Give the words with their times and confidences: what endpointing and the context of the next window are made of. As `word_times`,
-    but never given up by the planner."""
+    word_places: WordPlaces = WordPlaces.UNWANTED
+    """Whether the server itself wants what `word_times` gives, never given up by the planner; the context of the next window is made of
+    it."""
     said: Said | None = None
     """What the audio begins with and has been told already: the hypothesis holds what follows it. Positions are those of the stream."""
     max_alternatives: int = 1
     phrases: tuple[str, ...] = ()
     """Words to spell like this, most important first. An engine has room for only so many and leaves out what does not fit
     (`Decoding.phrases_used`): Whisper for 64 tokens, about 3 of them a heading, 2 to 5 a name with its comma."""
+
+    @property
+    def has_words_with_text(self) -> bool:
+        """Whether the text is told together with the places of its words."""
+        return self.word_times or self.word_places is WordPlaces.WITH
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,15 @@ class BatchingEngine(Engine, Protocol):
         """It is those of equal shape that gain by being decoded together."""
 
     def decode_together(
-        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         """Recognise segments, each as `decode` does; they may be of any shapes. Blocks, and raises nothing of its own.
 
-        `done` is told a place in `jobs` and what came of it, on the calling thread, as soon as that is so.
+        `done` is told a place in `jobs` and what came of it, on the calling thread, as soon as that is so. Where words are to be found
+        after the text, `told` hears before of the decoding that has none yet. Whom nobody waits for any more, by `wanted`, may be broken
+        off, which is a failure.
         """

@@ -44,6 +44,10 @@ class Company(Generic[Item]):
     """Who might join, in the order of their turns."""
     claim: Callable[[Item], bool]
     """Whether one of them may be taken; it waits no longer then."""
+    wanted: Callable[[Item], bool]
+    """Whether anybody waits for what comes of one of them."""
+    told: Callable[[Item, Decoded], None]
+    """The result of one whose words are still to be found. It is `done` after that."""
     done: Callable[[Item, Decoded | AsrError], None]
     """What came of the first job, or of one that was claimed."""
 
@@ -98,7 +102,7 @@ class JobDecoder:
             company.done(item, outcome)
 
         try:
-            self._decode(first, running, Company(company.waiting, claim, done))
+            self._decode(first, running, replace(company, claim=claim, done=done))
         except Exception as error:
             if not open_:
                 raise  # nobody could be told what became of the last one
@@ -168,15 +172,26 @@ class JobDecoder:
     def _decode_alone(self, ready: _Ready[Item], running: int, factor: float, company: Company[Item]) -> None:
         begun_s = self._now()
 
-        def done(_: int, outcome: Decoding | EngineFailed) -> None:
-            decoded = self._decoded(ready, outcome)
-            if isinstance(decoded, Decoded):
-                with self._learning:
-                    took_ms = (self._now() - begun_s) * 1000
-                    self._prediction = self._prediction.after(running, factor, ready.plan.predicted_ms, took_ms)
-            company.done(ready.item, decoded)
+        is_told = False
 
-        self._model(ready.plan).decode_together([_asked(ready)], done)
+        def learn() -> None:
+            with self._learning:
+                took_ms = (self._now() - begun_s) * 1000
+                self._prediction = self._prediction.after(running, factor, ready.plan.predicted_ms, took_ms)
+
+        def told(_: int, decoding: Decoding) -> None:
+            nonlocal is_told
+            is_told = True
+            learn()
+            company.told(ready.item, self._decoded(ready, decoding))
+
+        def done(_: int, outcome: Decoding | EngineFailed) -> None:
+            ended = self._outcome(ready, outcome)
+            if isinstance(ended, Decoded) and not is_told:
+                learn()
+            company.done(ready.item, ended)
+
+        self._model(ready.plan).decode_together([_asked(ready)], done, told, lambda _: company.wanted(ready.item))
 
     def _decode_together(self, members: Sequence[_Ready[Item]], factor: float, company: Company[Item]) -> None:
         begun_s = self._now()
@@ -187,25 +202,38 @@ class JobDecoder:
             work.predict(cost, ready.plan.beam_size, word_times=ready.plan.word_times) for work, ready in zip(works, members, strict=True)
         ]
         predicted_ms = cost.together_ms(costs)
-        outcomes: list[Decoding | EngineFailed] = []
+        together = [replace(ready, plan=replace(ready.plan, predicted_ms=predicted_ms)) for ready in members]
+        texts: dict[int, Decoding | EngineFailed] = {}
 
-        def done(number: int, outcome: Decoding | EngineFailed) -> None:
-            outcomes.append(outcome)
-            if len(outcomes) == len(members) and all(isinstance(one, Decoding) for one in outcomes):
+        def know(number: int, outcome: Decoding | EngineFailed) -> None:
+            if number in texts:
+                return
+            texts[number] = outcome
+            if len(texts) == len(members) and all(isinstance(one, Decoding) for one in texts.values()):
                 with self._learning:
                     self._together = self._together.after(1, correction, predicted_ms, (self._now() - begun_s) * 1000)
-            ready = members[number]
-            company.done(ready.item, self._decoded(replace(ready, plan=replace(ready.plan, predicted_ms=predicted_ms)), outcome))
 
-        self._model(members[0].plan).decode_together([_asked(ready) for ready in members], done)
+        def told(number: int, decoding: Decoding) -> None:
+            know(number, decoding)
+            company.told(together[number].item, self._decoded(together[number], decoding))
 
-    def _decoded(self, ready: _Ready[Item], outcome: Decoding | EngineFailed) -> Decoded | EngineFailed:
+        def done(number: int, outcome: Decoding | EngineFailed) -> None:
+            know(number, outcome)
+            company.done(together[number].item, self._outcome(together[number], outcome))
+
+        def wanted(number: int) -> bool:
+            return company.wanted(together[number].item)
+
+        self._model(members[0].plan).decode_together([_asked(ready) for ready in members], done, told, wanted)
+
+    def _outcome(self, ready: _Ready[Item], outcome: Decoding | EngineFailed) -> Decoded | EngineFailed:
+        return outcome if isinstance(outcome, EngineFailed) else self._decoded(ready, outcome)
+
+    def _decoded(self, ready: _Ready[Item], decoding: Decoding) -> Decoded:
         """Time that a job waits for others of its batch is time of recognition."""
-        if isinstance(outcome, EngineFailed):
-            return outcome
-        parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in outcome.spans)
+        parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
         asr = Stage("asr", ready.ready_s, self._now(), parts=parts)
-        return Decoded(outcome, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release)
+        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release)
 
     def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
         return Workload.of(audio, job.options, self._options.margin_ms)

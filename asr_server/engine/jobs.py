@@ -7,6 +7,7 @@ from asr_server.budget import Deadline, LatencyBudget
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
 from asr_server.engine.planner import Plan, Sacrifice
 from asr_server.events import Purpose
+from asr_server.transcript import Word
 from asr_server.watch.observer import Stage
 from audio_norm import Normalized, SpeechWindow
 
@@ -58,6 +59,8 @@ class DecodeJob:
     answer_at_s: float
     """When the response clock started, on the worker's clock. Of a speculative job: when it will, and the answer can first be used."""
     budget: LatencyBudget
+    placed: Callable[[tuple[Word, ...]], None] = lambda _: None
+    """Told the words on the event loop once they are found, where that comes after the result (`WordPlaces.AFTER`); none if that failed."""
 
     @property
     def deadline(self) -> Deadline:

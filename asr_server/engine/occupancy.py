@@ -14,6 +14,13 @@ class Turn:
     """Of the jobs that have not ended."""
     shared_until_s: float = 0.0
     """Up to here its time has been given to its jobs."""
+    partials_since_s: float | None = None
+    """When it began, if there were partials only."""
+
+
+REST = 1.0
+"""Time that partials are left alone after some were decoded beside other work, by what they took. All decodes read the same memory: with
+one thread at partials all the time, finals on the other take a quarter longer, and now and then wait for this one too."""
 
 
 class Occupancy:
@@ -25,6 +32,7 @@ class Occupancy:
         self._threads = threads
         self._turns: set[Turn] = set()
         self._busy_s = dict.fromkeys(Purpose, 0.0)
+        self._partials_from_s = 0.0
 
     @property
     def jobs(self) -> int:
@@ -50,14 +58,21 @@ class Occupancy:
         others = sum(Purpose.PARTIAL in one.purposes for one in self._turns if one is not turn)
         return others < max(1, self._threads - 1)
 
+    @property
+    def partials_from_s(self) -> float:
+        """Before this moment no thread begins with partials."""
+        return self._partials_from_s
+
     def begin(self, purpose: Purpose, now_s: float) -> Turn:
-        turn = Turn([purpose], now_s)
+        turn = Turn([purpose], now_s, now_s if purpose is Purpose.PARTIAL else None)
         self._turns.add(turn)
         return turn
 
     def join(self, turn: Turn, purpose: Purpose, now_s: float) -> None:
         self._share(turn, now_s)
         turn.purposes.append(purpose)
+        if purpose is not Purpose.PARTIAL:
+            turn.partials_since_s = None
 
     def end(self, turn: Turn, purpose: Purpose, now_s: float) -> None:
         """One of its jobs has ended; with the last the thread is free."""
@@ -65,6 +80,8 @@ class Occupancy:
         turn.purposes.remove(purpose)
         if not turn.purposes:
             self._turns.remove(turn)
+            if turn.partials_since_s is not None and self._turns:
+                self._partials_from_s = now_s + REST * (now_s - turn.partials_since_s)
 
     def _share(self, turn: Turn, now_s: float) -> None:
         counted = [purpose for purpose in turn.purposes if purpose is not Purpose.PARTIAL] or turn.purposes

@@ -4,7 +4,7 @@ A final, speculative or not, is decoded by the most accurate plan that fits. Wha
 
 1. "beam": the configured beam width, down to 2 and then 1 (or to the alternatives asked for, which need a beam as wide as themselves).
    A beam of 2 has most of what one of 5 gains: base, WER 6.69 greedy, 6.33 with 2, 6.22 with 5, at 1, 1.12 and 1.43 times the time a token;
-2. "words": word times, where they are not needed as cues anyway;
+2. "words": word times, where the text does not wait for the places of its words anyway;
 3. "alternatives": all but the best reading;
 4. "model": the smaller model decodes, where there is one.
 
@@ -19,7 +19,7 @@ from typing import Literal
 
 from asr_server.engine.cost import Cost, CostModel
 from asr_server.engine.engine import DecodeOptions
-from asr_server.events import Purpose, Said
+from asr_server.events import Purpose, Said, WordPlaces
 from audio_norm import Normalized, SpeechWindow
 
 Sacrifice = Literal["beam", "words", "alternatives", "model"]
@@ -88,7 +88,7 @@ class Workload:
             self.audio_ms,
             self.margin_ms,
             beam_size,
-            word_times=word_times or self.options.cues,
+            word_times=word_times or self.options.word_places is WordPlaces.WITH,
             new_audio_ms=self.new_audio_ms,
             given_tokens=0 if said is None else round(len(said.words) * TOKENS_A_SAID_WORD),
         )
@@ -100,7 +100,7 @@ def plan(
     """The most accurate plan predicted to take at most `remaining_ms`, else the cheapest.
 
     `smaller`: cost of the smaller model, if one may be used. Partials are always greedy, by the main model, with one reading and no word
-    times but those of cues: nothing else was promised for them, so nothing counts as given up.
+    times but those that the text waits for: nothing else was promised for them, so nothing counts as given up.
     """
     if purpose is Purpose.PARTIAL:
         return replace(NO_DECODE, predicted_ms=workload.predict_ms(cost, 1, word_times=False))
@@ -121,8 +121,8 @@ def _plans(workload: Workload, cost: CostModel) -> Iterator[Plan]:
     """Those of one model."""
     options = workload.options
     for max_alternatives in dict.fromkeys((max(1, options.max_alternatives), 1)):
-        # Cues need the alignment that word times are made of: without word times nothing would be saved.
-        for word_times in dict.fromkeys((options.word_times, options.word_times and options.cues)):
+        # Where the text waits for the places of its words, nothing would be saved without word times.
+        for word_times in dict.fromkeys((options.word_times, options.word_times and options.word_places is WordPlaces.WITH)):
             # CTranslate2 returns at most as many readings as its beam is wide.
             for beam_size in dict.fromkeys(max(width, max_alternatives) for width in (options.beam_size, min(options.beam_size, 2), 1)):
                 given_up: dict[Sacrifice, bool] = {

@@ -107,6 +107,13 @@ class Place:
     language: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tell:
+    """Nothing for the model to do: what is known so far, for those who need not wait for the rest."""
+
+    so_far: object
+
+
 Step: TypeAlias = Encode | Detect | Generate | Place
 Languages: TypeAlias = list[tuple[str, float]]
 Readings: TypeAlias = tuple[list[Reading], float]
@@ -114,7 +121,7 @@ PlacedWords: TypeAlias = tuple[PlacedWord, ...]
 Answer: TypeAlias = Encoded | Languages | Readings | PlacedWords
 
 Result = TypeVar("Result")
-Steps: TypeAlias = Generator[Step, Any, Result]
+Steps: TypeAlias = Generator[Step | Tell, Any, Result]
 """A decode, or a part of one, on its way to a result. It is sent the `Answer` of the kind that the yielded step asks for."""
 
 
@@ -138,3 +145,7 @@ def find_words(encoded: Encoded, reading: Reading, language: str) -> Steps[Place
         return ()
     answer: PlacedWords = yield Place(encoded, reading, language)
     return answer
+
+
+def tell(so_far: object) -> Steps[None]:
+    yield Tell(so_far)

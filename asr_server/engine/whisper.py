@@ -15,7 +15,7 @@ from asr_server.engine.calibrate import calibrate
 from asr_server.engine.context import WINDOW_SAMPLES, Heard, Listener
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions, Decoding, Release
-from asr_server.engine.lockstep import Lockstep
+from asr_server.engine.lockstep import Lockstep, Unwanted
 from asr_server.engine.network import WhisperNetwork
 from asr_server.engine.options import EngineOptions
 from asr_server.engine.placing import RATE_HZ, PlacedWord, from_stream, to_word
@@ -23,10 +23,11 @@ from asr_server.engine.reading import Reader
 from asr_server.engine.rehearsal import Rehearsal
 from asr_server.engine.reordered import ReorderedWhisper
 from asr_server.engine.spans import SpanClock
-from asr_server.engine.steps import Encoded, Reading, Steps, Task, detect, find_words
+from asr_server.engine.steps import Encoded, Reading, Steps, Task, detect, find_words, tell
 from asr_server.engine.tokens import Tokens
 from asr_server.engine.weights import ModelFiles
 from asr_server.errors import EngineFailed, SetupError
+from asr_server.events import WordPlaces
 from asr_server.transcript import Alternative, Hypothesis
 from audio_norm import Normalized
 
@@ -96,11 +97,18 @@ class WhisperEngine:
         return outcome
 
     def decode_together(
-        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         """See `BatchingEngine.decode_together`; takes and refuses what `decode` does."""
 
-        def tell(number: int, outcome: Decoding | Exception) -> None:
+        def has_told(number: int, decoding: Decoding) -> None:
+            told(number, replace(decoding, batch=len(jobs)))
+
+        def has_ended(number: int, outcome: Decoding | Exception) -> None:
             if isinstance(outcome, Decoding):
                 done(number, replace(outcome, batch=len(jobs)))
             else:
@@ -108,7 +116,7 @@ class WhisperEngine:
 
         clocks = [SpanClock() for _ in jobs]
         decodes = [(self._decode(audio, options, clock), clock) for (audio, options), clock in zip(jobs, clocks, strict=True)]
-        Lockstep(self._network, tell).run(decodes)
+        Lockstep(self._network, has_ended, has_told, wanted).run(decodes)
 
     def shape(self, options: DecodeOptions) -> Hashable:
         """See `BatchingEngine.shape`."""
@@ -137,18 +145,35 @@ class WhisperEngine:
         task = self._task(options, language, new_sample)
         hear = self._listener.hear if options.said is None else self._listener.hear_new
         heard = yield from hear(audio, encoded, task)
-        placed = yield from self._words(heard, options, language)
+        best = heard.best
+        wanted = bool(best.new_words) and not heard.no_speech and (options.has_words_with_text or options.word_places is WordPlaces.AFTER)
+        placed: tuple[PlacedWord, ...] = ()
+        if wanted and (options.has_words_with_text or best.placed is not None):
+            placed = yield from self._new_words(heard, language)
         hypothesis = Hypothesis(
             alternatives=() if heard.no_speech else self._alternatives(heard.read.readings),
             words=tuple(to_word(word, heard.audio) for word in placed),
             language=language,
             language_probability=language_probability,
             no_speech_probability=heard.read.no_speech_probability,
-            log_probability=heard.best.log_probability,
+            log_probability=best.log_probability,
             rejected="no_speech" if heard.no_speech else "",
         )
-        new_tokens = len(heard.best.new_tokens)
-        return Decoding(hypothesis, clock.spans, heard.encoded.frames, new_tokens, task.beam_size, heard.read.guard, len(task.phrases))
+        decoding = Decoding(
+            hypothesis,
+            clock.spans,
+            heard.encoded.frames,
+            len(best.new_tokens),
+            task.beam_size,
+            heard.read.guard,
+            len(task.phrases),
+        )
+        if wanted and not placed:
+            yield from tell(decoding)
+            placed = yield from self._new_words(heard, language)
+            words = tuple(to_word(word, heard.audio) for word in placed)
+            return replace(decoding, hypothesis=replace(hypothesis, words=words), spans=clock.spans)
+        return decoding
 
     def _task(self, options: DecodeOptions, language: str, new_sample: int) -> Task:
         """`new_sample`: of the audio, where what was not told already begins."""
@@ -163,11 +188,9 @@ class WhisperEngine:
         )
 
     @staticmethod
-    def _words(heard: Heard, options: DecodeOptions, language: str) -> Steps[tuple[PlacedWord, ...]]:
-        """The new words, if they were asked for. Not aligned again where the guard has seen where they are."""
+    def _new_words(heard: Heard, language: str) -> Steps[tuple[PlacedWord, ...]]:
+        """Not aligned again where the guard has seen where they are."""
         best = heard.best
-        if heard.no_speech or not best.new_words or not (options.cues or options.word_times):
-            return ()
         placed = best.placed or (yield from find_words(heard.encoded, best, language))
         return placed[best.told_words :]
 
@@ -195,6 +218,8 @@ class WhisperEngine:
 def _failed(error: Exception, audio: Normalized) -> EngineFailed:
     if isinstance(error, EngineFailed):
         return error
+    if isinstance(error, Unwanted):
+        return EngineFailed("broken off: nobody waits for it any more")
     kind = "" if isinstance(error, _FOREIGN) else f"{type(error).__name__}: "
     failed = EngineFailed(f"recognition failed on {audio.duration_s:.1f} s of audio: {kind}{error}")
     failed.__cause__ = error

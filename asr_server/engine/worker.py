@@ -20,7 +20,14 @@ the `asr` slice and, for a speculative job, the time until its answer can be use
 
 Company. When no thread is idle that could, one that takes a job looks who else waits, in the order of their turns, and decodes up to
 `max_batch` in one: those that gain by it and, by the plan that each would have alone, do not come too late by it (`batch`). Each ends by
-itself, and fails by itself. To promote or cancel one of them is to promote or cancel a job that runs.
+itself, and fails by itself. To promote or cancel one of them is to promote or cancel a job that runs. Partials join partials only.
+
+Words. A job whose words are to be found after its text (`WordPlaces.AFTER`) has its result when the text is known; `DecodeJob.placed` is
+told the rest.
+
+In vain. A job that is cancelled while it runs is broken off at the next step of its decode.
+
+Rest. Threads that decoded partials beside other work leave partials alone for a while (`occupancy`).
 
 Ripeness. Most pauses end soon after they began, and what was decoded in them is then in vain. So a
 speculative job that is submitted while jobs of other owners are open is not begun, nor joins others, before it has waited for `ripen_ms`;
@@ -57,7 +64,7 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A job on its way. Only `promote` changes one, under the worker's lock and while it has no place in the line."""
+    """A job on its way. What the line knows of it is changed by `promote` only, under the worker's lock and while it has no place there."""
 
     work: DecodeJob
     future: asyncio.Future[Decoded]
@@ -65,6 +72,8 @@ class _Entry:
     rank: tuple[float, int]
     ripe_s: float
     """Of a speculative one: it is not begun before."""
+    is_told: bool = False
+    """Its result has been delivered; for the thread that decodes it only."""
 
     @property
     def owner(self) -> int:
@@ -227,7 +236,7 @@ class Worker:
     def cancel(self, owner: int, job: int | None = None) -> None:
         """Give up one job of an owner, or all of them: their futures are cancelled, those that wait are dropped.
 
-        Those that run are left to end, their results are discarded. A job that is not open is ignored.
+        Those that run end with the step they are at. A job that is not open is ignored.
         """
         for entry in [entry for number, entry in self._open.get(owner, {}).items() if job in (None, number)]:
             self._give_up(entry)
@@ -267,6 +276,11 @@ class Worker:
                 entry.future.set_exception(outcome)
         self._settle(entry)
 
+    def _deliver_rest(self, entry: _Entry, outcome: Decoded | AsrError) -> None:
+        words = outcome.decoding.hypothesis.words if isinstance(outcome, Decoded) else ()
+        # Behind those who wait for the text, whom the future is still to tell.
+        entry.future.add_done_callback(lambda future: None if future.cancelled() else entry.work.placed(words))
+
     # ------------------------------------------------------------------------------------------------------ on the threads
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -292,6 +306,8 @@ class Worker:
         company: Company[_Entry] = Company(
             waiting=lambda: self._waiting(turn),
             claim=lambda other: self._claim(turn, other),
+            wanted=lambda one: not one.future.cancelled(),
+            told=lambda one, decoded: self._tell(one, decoded, loop),
             done=lambda one, outcome: self._end(turn, one, outcome, loop),
         )
         self._decoder.decode(entry, running, company)
@@ -305,12 +321,14 @@ class Worker:
         with self._changed:
             while not self._closing:
                 now_s = self._now()
-                entry = self._line.take(partials=self._occupancy.takes_partials(), ripe_by_s=now_s)
+                partials_from_s = self._occupancy.partials_from_s
+                partials = now_s >= partials_from_s and self._occupancy.takes_partials()
+                entry = self._line.take(partials=partials, ripe_by_s=now_s)
                 if entry is not None:
                     turn = self._occupancy.begin(entry.purpose, now_s)
                     return entry, turn, self._occupancy.threads
-                ripe_s = self._line.next_ripe_s
-                self._changed.wait(None if ripe_s is None else ripe_s - now_s)
+                moments_s = [self._line.next_ripe_s, partials_from_s if now_s < partials_from_s else None]
+                self._changed.wait(min((at_s - now_s for at_s in moments_s if at_s is not None), default=None))
             return None
 
     def _waiting(self, turn: Turn) -> tuple[_Entry, ...]:
@@ -320,11 +338,22 @@ class Worker:
                 return ()
             if self._occupancy.is_full:
                 now_s = self._now()
-                return tuple(entry for entry in self._line if entry.purpose is not Purpose.SPECULATIVE or entry.ripe_s <= now_s)
+                return tuple(entry for entry in self._line if self._may_join(turn, entry, now_s))
             if Purpose.PARTIAL in turn.purposes and not self._occupancy.takes_partials():
                 # The idle thread is the one that takes no partials.
                 return tuple(entry for entry in self._line if entry.purpose is Purpose.PARTIAL)
             return ()
+
+    @staticmethod
+    def _may_join(turn: Turn, entry: _Entry, now_s: float) -> bool:
+        """What is worth more does not wait for a partial to be decoded with it, and what may be in vain not before it is ripe."""
+        match entry.purpose:
+            case Purpose.FINAL:
+                return True
+            case Purpose.SPECULATIVE:
+                return entry.ripe_s <= now_s
+            case Purpose.PARTIAL:
+                return set(turn.purposes) == {Purpose.PARTIAL}
 
     def _claim(self, turn: Turn, entry: _Entry) -> bool:
         """Whether one that waited joins a turn. It may have been taken, given up or replaced meanwhile."""
@@ -336,9 +365,14 @@ class Worker:
             self._occupancy.join(turn, entry.purpose, self._now())
             return True
 
+    def _tell(self, entry: _Entry, decoded: Decoded, loop: asyncio.AbstractEventLoop) -> None:
+        """The result of one that goes on looking for its words."""
+        entry.is_told = True
+        loop.call_soon_threadsafe(self._deliver, entry, decoded)
+
     def _end(self, turn: Turn, entry: _Entry, outcome: Decoded | AsrError, loop: asyncio.AbstractEventLoop) -> None:
         with self._changed:
             self._occupancy.end(turn, entry.purpose, self._now())
             if turn.purposes:
                 self._changed.notify()  # a partial that waits for others to end may have its turn before this one's is over
-        loop.call_soon_threadsafe(self._deliver, entry, outcome)
+        loop.call_soon_threadsafe(self._deliver_rest if entry.is_told else self._deliver, entry, outcome)

@@ -49,6 +49,10 @@ class HeardAudio:
         """What was said in the segment closed first of those not told yet."""
         self._context.add(words)
 
+    def told_without_words(self) -> None:
+        """The same; its words come next, by `told`."""
+        self._context.expect()
+
     def forget(self, before_sample: int) -> None:
         """Of what lies before, only what the next segment may be heard with is kept."""
         self._buffer.forget(self._context.held_from_sample(before_sample))

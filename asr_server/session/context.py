@@ -37,6 +37,7 @@ class SpokenContext:
         self._before_word = _BEFORE_WORD_MS * rate_hz // 1000
         self._words: deque[Word] = deque(maxlen=_MAX_WORDS)
         self._end_sample: int | None = None
+        self._is_known = True
 
     def close(self, end_sample: int) -> None:
         """A segment has been closed; what was said in it is told by `add`."""
@@ -47,6 +48,11 @@ class SpokenContext:
         if not words:
             self._words.clear()
         self._words.extend(words)
+        self._is_known = True
+
+    def expect(self) -> None:
+        """The same, but its words are still looked for. Until `add` nothing can be gone on from."""
+        self._is_known = False
 
     def held_from_sample(self, position_sample: int) -> int:
         """Audio from here on may still be needed, seen from `position_sample`."""
@@ -60,7 +66,7 @@ class SpokenContext:
 
     def before(self, start_sample: int, window_start_sample: int, oldest_sample: int) -> Context | None:
         """For speech that starts at `start_sample`, its own audio at `window_start_sample`; audio before `oldest_sample` is gone."""
-        if self._is_over(start_sample):
+        if self._is_over(start_sample) or not self._is_known:
             return None
         earliest = max(start_sample - self._context, oldest_sample + self._before_word)
         words = [word for word in self._words if word.start_sample >= earliest]

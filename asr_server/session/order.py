@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from asr_server.events import Finalized, UtteranceEnded
+from asr_server.events import Finalized, UtteranceEnded, WordPlaces
 from asr_server.session.stability import StablePrefix
-from asr_server.transcript import Hypothesis
+from asr_server.transcript import Hypothesis, Word
 
 
 @dataclass(slots=True)
@@ -21,6 +21,18 @@ class Awaited:
     eager_text: str = ""
     """Told last before the segment was closed; empty: nothing."""
     hypothesis: Hypothesis | None = None
+    word_places: WordPlaces = WordPlaces.UNWANTED
+    """When its words are to come."""
+
+    @property
+    def words_follow(self) -> bool:
+        """Whether its text was heard without the words, which come after it."""
+        hypothesis = self.hypothesis
+        return self.word_places is WordPlaces.AFTER and hypothesis is not None and bool(hypothesis.text) and not hypothesis.words
+
+    def with_words(self, words: tuple[Word, ...]) -> "Awaited":
+        assert self.hypothesis is not None, "words follow an answer"
+        return replace(self, hypothesis=replace(self.hypothesis, words=words), word_places=WordPlaces.UNWANTED)
 
 
 class Order:
@@ -45,6 +57,12 @@ class Order:
             return False
         awaited.hypothesis = hypothesis
         return True
+
+    def place(self, job: int, words: tuple[Word, ...]) -> None:
+        """The words of a final that waits for others before it, and was answered without them."""
+        for place, answer in enumerate(self._leaving):
+            if isinstance(answer, Awaited) and answer.job == job and answer.words_follow:
+                self._leaving[place] = answer.with_words(words)
 
     def leave(self) -> Iterator[Awaited | UtteranceEnded | Finalized]:
         """Everything up to the first final that still waits for its hypothesis."""

@@ -23,13 +23,15 @@ class Speculation:
     given_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Committing:
     """A decode of speech that does not pause: of what it hears all but the end is told for good, and need not be heard again."""
 
     job: int
     end_sample: int
     """Of the audio it was begun with."""
+    hypothesis: Hypothesis | None = None
+    """Heard in a silence that may be the end."""
 
 
 class OpenSegment:

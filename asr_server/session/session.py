@@ -31,6 +31,7 @@ from asr_server.events import (
     SpeechStarted,
     StartTimedOut,
     UtteranceEnded,
+    WordPlaces,
 )
 from asr_server.session.audio import HeardAudio
 from asr_server.session.commit import committable_words, cut_between, first_words
@@ -39,7 +40,8 @@ from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
 from asr_server.session.segment import Committing, OpenSegment, Speculation
-from asr_server.transcript import Alternative, Hypothesis
+from asr_server.session.stability import StablePrefix
+from asr_server.transcript import Alternative, Hypothesis, Word
 from audio_norm import Conditioned, DataDefinition, Samples, Span, Taken
 
 _ONSET_SAMPLES = 1_600
@@ -87,6 +89,8 @@ class Session:
         self._speech_end_sample = 0  # of the segment closed last
         self._partial: _PartialJob | None = None
         self._order = Order()
+        self._wordless: Awaited | None = None
+        """The final that was told last, if its words are still looked for."""
         self._jobs = 0
         self._in_utterance = False
         self._waits_for_speech = options.start_timeout_ms > 0
@@ -134,12 +138,24 @@ class Session:
             return list(self._show_partial(done, hypothesis))
         segment = self._segment
         if segment is not None and segment.committing is not None and segment.committing.job == job:
-            return list(self._commit(segment, hypothesis))
+            return list(self._commit(segment, segment.committing, hypothesis))
         if segment is not None and segment.speculation is not None and segment.speculation.job == job:
             return list(self._know_more(segment, segment.speculation, hypothesis))
         if self._order.answer(job, hypothesis):
             return list(self._leave())
         return []
+
+    def place(self, job: int, words: tuple[Word, ...]) -> None:
+        """The words of a hypothesis that was accepted without them (`WordPlaces.AFTER`); none: they were not found. Answers that are no
+        longer wanted are ignored."""
+        speculation = self._segment.speculation if self._segment is not None else None
+        if speculation is not None and speculation.job == job and speculation.hypothesis is not None:
+            speculation.hypothesis = replace(speculation.hypothesis, words=words)
+        elif self._wordless is not None and self._wordless.job == job:
+            self._audio.told(_final(self._wordless.with_words(words)).hypothesis.words)
+            self._wordless = None
+        else:
+            self._order.place(job, words)
 
     def give_up(self, job: int) -> None:
         """A partial or speculative decode was not done (overload, failure): the next one may be asked for. Finals cannot be given up."""
@@ -204,7 +220,7 @@ class Session:
                 segment.speech_again(gate.start_sample)
                 segment.speech_until(heard_sample)
             if self._silence_samples(segment) >= self._stop_samples(segment):
-                yield from self._close_segment(heard_sample, cues=self._cues)
+                yield from self._close_segment(heard_sample, self._word_places)
             elif heard_sample - segment.window_start_sample >= self._max_segment:
                 yield from self._split(segment)
             elif self._speculate_after and heard_sample - segment.speech_end_sample >= self._speculate_after:
@@ -230,14 +246,17 @@ class Session:
         segment.commit_due_sample = end + COMMIT_INTERVAL_MS * self._samples_per_ms
         segment.committing = Committing(self._next_job(), end)
         due = COMMIT_INTERVAL_MS * self._samples_per_ms
-        yield self._wanted(segment.committing.job, segment, Purpose.SPECULATIVE, end, 0, due_samples=due, cues=True)
+        yield self._wanted(segment.committing.job, segment, Purpose.SPECULATIVE, end, 0, due_samples=due, word_places=WordPlaces.WITH)
 
-    def _commit(self, segment: OpenSegment, hypothesis: Hypothesis) -> Iterator[Event]:
-        """Tell the words that are sure to stand, and go on with the rest."""
-        committing, segment.committing = segment.committing, None
-        assert committing is not None
-        if self._order or segment.speculation is not None:
+    def _commit(self, segment: OpenSegment, committing: Committing, hypothesis: Hypothesis) -> Iterator[Event]:
+        """Tell the words that are sure to stand, and go on with the rest: once the speaker does."""
+        if segment.speculation is not None:
+            committing.hypothesis = hypothesis
             return
+        segment.committing = None
+        if self._order:
+            return
+        hypothesis, _ = _keeping(segment.prefix, hypothesis)
         count = committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
         if not count:
             return
@@ -250,15 +269,15 @@ class Session:
         self._segment = rest
         self._segments += 1
         rest.partial_due_sample = self._heard_sample
-        self._await(committing.job, segment, spoken, cut)
+        self._await(committing.job, segment, spoken, cut, WordPlaces.WITH)
         yield DecodePromoted(committing.job, 0, segment.index)
         self._order.answer(committing.job, first_words(hypothesis, count))
         yield from self._leave()
 
     def _drop_commit(self, segment: OpenSegment) -> Iterator[Event]:
-        if segment.committing is not None:
-            yield DecodeUnwanted(segment.committing.job)
-            segment.committing = None
+        committing, segment.committing = segment.committing, None
+        if committing is not None and committing.hypothesis is None:
+            yield DecodeUnwanted(committing.job)
 
     # ------------------------------------------------------------------------------------------------------ in the silence
 
@@ -281,13 +300,15 @@ class Session:
         quiet = heard_sample - segment.speech_end_sample
         speculation = segment.speculation = Speculation(self._next_job(), heard_sample)
         due = max(self._rule.shortest_ms * self._samples_per_ms - quiet, 0)
-        yield self._wanted(speculation.job, segment, Purpose.SPECULATIVE, heard_sample, quiet, due_samples=due, cues=self._cues)
+        yield self._wanted(
+            speculation.job, segment, Purpose.SPECULATIVE, heard_sample, quiet, due_samples=due, word_places=self._word_places
+        )
 
     def _know_more(self, segment: OpenSegment, speculation: Speculation, hypothesis: Hypothesis) -> Iterator[Event]:
         """The speculative hypothesis is here while the silence lasts."""
         speculation.hypothesis = hypothesis
         if self._silence_samples(segment) >= self._stop_samples(segment):
-            yield from self._close_segment(self._heard_sample, cues=self._cues)
+            yield from self._close_segment(self._heard_sample, self._word_places)
             return
         if self._options.eager_results:
             yield from self._tell_early(segment, hypothesis)
@@ -307,9 +328,13 @@ class Session:
     def _resume(self, segment: OpenSegment) -> Iterator[Event]:
         """The speaker goes on: what was begun in the silence is no final. As a partial it may still serve."""
         speculation, segment.speculation = segment.speculation, None
-        if speculation is None or speculation.hypothesis is not None or speculation.given_up:
+        if speculation is None:
             return
-        if self._options.interim_results and self._partial is None:
+        if segment.committing is not None and segment.committing.hypothesis is not None:
+            yield from self._commit(segment, segment.committing, segment.committing.hypothesis)
+        if speculation.hypothesis is not None or speculation.given_up:
+            return
+        if self._options.interim_results and self._partial is None and self._segment is segment:
             self._partial = _PartialJob(speculation.job, segment, speculation.end_sample)
         else:
             yield DecodeUnwanted(speculation.job)
@@ -325,8 +350,8 @@ class Session:
         self._waits_for_speech = False
         yield SpeechStarted(start_sample)
 
-    def _close_segment(self, position_sample: int, *, cues: bool) -> Iterator[Event]:
-        """`cues`: wanted of its final, if none was begun in the silence."""
+    def _close_segment(self, position_sample: int, word_places: WordPlaces) -> Iterator[Event]:
+        """`word_places`: of its final, if none was begun in the silence."""
         segment, self._segment = self._segment, None
         assert segment is not None
         end = min(position_sample, segment.speech_end_sample + self._keep_after)
@@ -334,12 +359,12 @@ class Session:
         yield from self._drop_commit(segment)
         speculation = segment.speculation
         if speculation is None or speculation.given_up:
-            yield from self._want_final(segment, segment.speech, end, position_sample, cues=cues)
+            yield from self._want_final(segment, segment.speech, end, position_sample, word_places)
             return
         yield from self._drop_partial(segment)
         wait = max(position_sample - segment.speech_end_sample, 0)
         # What came after the audio it was begun with has not been heard by the recogniser: the next segment may begin with it.
-        self._await(speculation.job, segment, segment.speech, min(end, speculation.end_sample))
+        self._await(speculation.job, segment, segment.speech, min(end, speculation.end_sample), self._word_places)
         yield DecodePromoted(speculation.job, wait, segment.index)
         if speculation.hypothesis is not None:
             self._order.answer(speculation.job, speculation.hypothesis)
@@ -351,10 +376,10 @@ class Session:
         position = min(self._heard_sample, start + self._max_segment)
         cut = segment.best_cut(start + self._max_segment // 2, self._audio.cut(start, position), start)
         spoken = segment.speech_before(cut)
-        yield from self._resume(segment)
         yield from self._drop_commit(segment)
+        yield from self._resume(segment)
         # Nobody waited in silence: the speaker has not stopped.
-        yield from self._want_final(segment, spoken, cut, position_sample=spoken[-1].end_sample, cues=self._cues)
+        yield from self._want_final(segment, spoken, cut, spoken[-1].end_sample, self._word_places)
         self._segment = segment.rest_after(cut, cut, self._segments)
         if self._segment is not None:
             self._segment.partial_due_sample = position
@@ -378,7 +403,7 @@ class Session:
                 # The last frame may be incomplete: what was said in it belongs to the segment.
                 self._segment.speech_until(end)
             # Nothing follows that would want to know where its words are, and somebody waits.
-            yield from self._close_segment(end, cues=False)
+            yield from self._close_segment(end, WordPlaces.UNWANTED)
         if self._in_utterance:
             self._in_utterance = False
             self._order.add(UtteranceEnded(end))
@@ -387,25 +412,27 @@ class Session:
     # ------------------------------------------------------------------------------------------------------------ wanting
 
     @property
-    def _cues(self) -> bool:
-        return self._rule.is_adaptive or self._options.context_ms > 0 or self._options.eager_results
+    def _word_places(self) -> WordPlaces:
+        return WordPlaces.AFTER if self._options.context_ms else WordPlaces.UNWANTED
 
     def _want_final(
-        self, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int, position_sample: int, *, cues: bool
+        self, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int, position_sample: int, word_places: WordPlaces
     ) -> Iterator[Event]:
         yield from self._drop_partial(segment)
         job = self._next_job()
-        wanted = self._wanted(
-            job, segment, Purpose.FINAL, end_sample, max(position_sample - speech[-1].end_sample, 0), speech=speech, cues=cues
-        )
-        self._await(job, segment, speech, end_sample)
+        waited = max(position_sample - speech[-1].end_sample, 0)
+        wanted = self._wanted(job, segment, Purpose.FINAL, end_sample, waited, speech=speech, word_places=word_places)
+        self._await(job, segment, speech, end_sample, word_places)
         yield wanted
 
-    def _await(self, job: int, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int) -> None:
+    def _await(self, job: int, segment: OpenSegment, speech: tuple[Span, ...], end_sample: int, word_places: WordPlaces) -> None:
         self._taken_sample = end_sample
         self._speech_end_sample = speech[-1].end_sample
         self._audio.closed(self._speech_end_sample)
-        self._order.add(Awaited(job, segment.index, speech[0].start_sample, self._speech_end_sample, segment.prefix, segment.eager_text))
+        start = speech[0].start_sample
+        self._order.add(
+            Awaited(job, segment.index, start, self._speech_end_sample, segment.prefix, segment.eager_text, word_places=word_places)
+        )
 
     def _drop_partial(self, segment: OpenSegment) -> Iterator[Event]:
         if self._partial is not None and self._partial.segment is segment:
@@ -433,11 +460,11 @@ class Session:
         *,
         speech: tuple[Span, ...] = (),
         due_samples: int = 0,
-        cues: bool = False,
+        word_places: WordPlaces = WordPlaces.UNWANTED,
     ) -> DecodeWanted:
         """A decode of the segment's audio up to `end_sample`, gone on from what was said before it when that is known."""
         window, said = self._audio.window(segment, end_sample, speech or segment.speech, all_told=not self._order)
-        return DecodeWanted(job, segment.index, purpose, window, endpoint_wait_samples, said=said, cues=cues, due_samples=due_samples)
+        return DecodeWanted(job, segment.index, purpose, window, endpoint_wait_samples, said, word_places, due_samples)
 
     def _next_job(self) -> int:
         self._jobs += 1
@@ -458,7 +485,13 @@ class Session:
                 yield answer
                 continue
             final = _final(answer)
-            self._audio.told(final.hypothesis.words)
+            if self._wordless is not None:
+                self._audio.told(())  # the words before these are not known in time
+            self._wordless = answer if answer.words_follow else None
+            if answer.words_follow:
+                self._audio.told_without_words()
+            else:
+                self._audio.told(final.hypothesis.words)
             yield final
             yield from self._settle(answer.segment, answer.eager_text, final.hypothesis.text, answer.end_sample)
 
@@ -473,8 +506,14 @@ class Session:
 def _final(awaited: Awaited) -> Final:
     hypothesis = awaited.hypothesis
     assert hypothesis is not None, "only answered finals leave"
-    kept = awaited.prefix.keep(hypothesis.text, hypothesis.words, hypothesis.language)
-    if kept.text != hypothesis.text:
-        best = Alternative(kept.text, hypothesis.confidence)
-        hypothesis = replace(hypothesis, alternatives=(best, *hypothesis.alternatives[1:]), words=kept.words)
-    return Final(awaited.job, awaited.segment, awaited.start_sample, awaited.end_sample, hypothesis, kept.overruled)
+    kept, overruled = _keeping(awaited.prefix, hypothesis)
+    return Final(awaited.job, awaited.segment, awaited.start_sample, awaited.end_sample, kept, overruled)
+
+
+def _keeping(prefix: StablePrefix, hypothesis: Hypothesis) -> tuple[Hypothesis, bool]:
+    """With what was shown as stable put back, and whether it had other words there."""
+    kept = prefix.keep(hypothesis.text, hypothesis.words, hypothesis.language)
+    if kept.text == hypothesis.text:
+        return hypothesis, kept.overruled
+    best = Alternative(kept.text, hypothesis.confidence)
+    return replace(hypothesis, alternatives=(best, *hypothesis.alternatives[1:]), words=kept.words), kept.overruled

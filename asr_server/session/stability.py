@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from asr_server.transcript import Word
 
-HOLD_BACK = 2
+HOLD_BACK = 5
+"""What was shown as stable stands, right or wrong. 41 clips spoken with partials: WER of the finals 8.44, 7.84, 7.60 and 7.36 with 2, 3, 4
+and 5, 7.24 without partials."""
 _UNSPACED_LANGUAGES = frozenset({"ja", "zh", "yue", "th", "lo", "km", "my"})
 _PUNCTUATION = re.compile(r"[^\w']+")
 
@@ -96,7 +98,8 @@ class Kept:
 class StablePrefix:
     """The stable text of one segment's partials. Feed it each hypothesis in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold_back: int = HOLD_BACK) -> None:
+        self._hold_back = hold_back
         self._stable: list[str] = []
         self._previous: list[str] = []
 
@@ -116,7 +119,7 @@ class StablePrefix:
             if ours != theirs:
                 break
             agreed += 1
-        self._stable = merged[: max(len(self._stable), agreed - HOLD_BACK)]
+        self._stable = merged[: max(len(self._stable), agreed - self._hold_back)]
         self._previous = merged
         return self.text, "".join(merged[len(self._stable) :])
 

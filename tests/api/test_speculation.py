@@ -14,7 +14,7 @@ from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import BatchingEngine, DecodeOptions, Decoding
 from asr_server.engine.worker import Decoded, DecodeJob, Worker, WorkerOptions
-from asr_server.events import Purpose
+from asr_server.events import Purpose, WordPlaces
 from asr_server.pb import asr_pb2 as pb
 from asr_server.presets import PRESETS, Preset
 from asr_server.session import SessionOptions
@@ -304,7 +304,7 @@ async def test_speech_that_goes_on_makes_the_decode_useless_and_nothing_of_it_is
 @pytest.mark.parametrize("asked_for", [False, True])
 async def test_words_that_the_context_wants_are_sent_only_when_the_caller_does_too(asked_for: bool) -> None:
     def answer(audio: Normalized, options: DecodeOptions) -> Decoding:
-        assert (options.cues, options.word_times) == (True, asked_for)
+        assert (options.word_places, options.word_times) == (WordPlaces.AFTER, asked_for)
         return Decoding(Hypothesis((Alternative("ok", 0.9),), (Word("ok", audio.to_stream(0), audio.to_stream(1_600), 0.8),)))
 
     content = linear16(speech(1_000)) + linear16(silence(400))

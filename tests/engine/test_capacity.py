@@ -4,7 +4,7 @@ from asr_server.engine.capacity import Caller, LoadMeter, LoadOptions
 from asr_server.engine.cost import CostModel
 from asr_server.engine.promises import EARLY_S, KEPT_S
 
-# 3 s of speech and 1 s of margin: 40 ms for the encoder, 14 tokens of 10 ms, 20 for cues: 200 ms, beside others 250.
+# 3 s of speech and 1 s of margin: 40 ms for the encoder, 14 tokens of 10 ms, 20 for its words: 200 ms, beside others 250.
 COST = CostModel(encode_ms=0, encode_ms_per_frame=0.1, token_ms=10, beam_factor=1.0, align_ms=20)
 MARGIN_MS = 1000.0
 
@@ -12,7 +12,7 @@ MARGIN_MS = 1000.0
 def test_a_caller_takes_what_its_segments_cost_for_the_time_it_speaks() -> None:
     # A segment in 5 s, 2.2 decodes of 250 ms each.
     assert Caller().busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.25 / 5)
-    assert Caller(cues=False).busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.225 / 5)
+    assert Caller(word_times=False).busy_share(COST, MARGIN_MS) == pytest.approx(2.2 * 0.225 / 5)
 
 
 TYPICAL_SHARE = 0.2

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_server.engine.context import Heard, Listener
-from asr_server.engine.lockstep import Lockstep
+from asr_server.engine.lockstep import Lockstep, Unwanted
 from asr_server.engine.no_speech import NoSpeechRule
 from asr_server.engine.placing import RATE_HZ, PlacedWord
 from asr_server.engine.reading import Reader
@@ -30,6 +30,7 @@ from asr_server.engine.steps import (
     encode,
     find_words,
     generate,
+    tell,
 )
 from asr_server.engine.tokens import TokenWord
 from tests.engine.conftest import normalized
@@ -118,6 +119,51 @@ def test_who_only_has_words_to_place_does_not_wait_for_others_to_be_generated() 
         return "placed"
 
     assert list(run(FakeNetwork(), generated(160), placed())) == [1, 0]
+
+
+def placed_after_telling() -> Steps[str]:
+    encoded = yield from encode(SOUND, 0)
+    yield from tell("text")
+    yield from find_words(encoded, _reading([0, 1], -0.1, 0), "en")
+    return "placed"
+
+
+def test_what_is_known_is_told_at_once() -> None:
+    heard: list[object] = []
+    network = FakeNetwork()
+    results: dict[int, object] = {}
+
+    def told(number: int, so_far: object) -> None:
+        heard.append((number, so_far, len(network.groups)))
+
+    Lockstep[object](network, results.__setitem__, told).run([(placed_after_telling(), SpanClock())])
+    assert heard == [(0, "text", 1)]
+    assert results == {0: "placed"}
+
+
+def test_what_nobody_wants_any_more_is_broken_off_before_its_next_step() -> None:
+    network = FakeNetwork()
+    results: dict[int, object] = {}
+
+    def wanted(number: int) -> bool:
+        return number == 1 or not network.groups
+
+    Lockstep[object](network, results.__setitem__, wanted=wanted).run([(generated(160), SpanClock()), (generated(320), SpanClock())])
+    assert isinstance(results[0], Unwanted)
+    assert results[1] == "of 320"
+    assert [len(group) for group in network.groups] == [2, 1]
+
+
+def test_words_of_a_text_that_was_told_wait_for_others() -> None:
+    assert list(run(FakeNetwork(), placed_after_telling(), generated(160))) == [1, 0]
+
+
+def test_what_a_listener_raises_in_between_ends_it_all_too() -> None:
+    def refuse(_number: int, _so_far: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        Lockstep[object](FakeNetwork(), lambda _number, _result: None, refuse).run([(placed_after_telling(), SpanClock())])
 
 
 def test_a_decode_that_fails_has_failed_alone_and_the_others_of_its_step_are_done_again() -> None:

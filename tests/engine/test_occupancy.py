@@ -48,6 +48,32 @@ def test_of_several_threads_one_takes_no_partials(threads: int, most: int) -> No
     assert occupancy.takes_partials(turns[0])
 
 
+def test_after_partials_beside_other_work_no_thread_begins_with_some_for_as_long_as_they_took() -> None:
+    occupancy = Occupancy(threads=2)
+    beside = occupancy.begin(FINAL, 0.0)
+    partials = occupancy.begin(PARTIAL, 1.0)
+    occupancy.end(partials, PARTIAL, 1.3)
+    assert occupancy.partials_from_s == pytest.approx(1.6)
+    occupancy.end(beside, FINAL, 2.0)
+    assert occupancy.partials_from_s == pytest.approx(1.6)
+
+
+def test_partials_that_nothing_runs_beside_may_be_followed_by_others_at_once() -> None:
+    occupancy = Occupancy(threads=2)
+    occupancy.end(occupancy.begin(PARTIAL, 1.0), PARTIAL, 1.3)
+    assert occupancy.partials_from_s <= 1.3
+
+
+def test_a_turn_that_had_more_than_partials_is_none_of_theirs() -> None:
+    occupancy = Occupancy(threads=2)
+    occupancy.begin(FINAL, 0.0)
+    joined = occupancy.begin(PARTIAL, 1.0)
+    occupancy.join(joined, FINAL, 1.0)
+    occupancy.end(joined, FINAL, 1.2)
+    occupancy.end(joined, PARTIAL, 1.3)
+    assert occupancy.partials_from_s <= 1.3
+
+
 def test_a_turn_of_finals_that_takes_a_partial_counts_until_that_has_ended() -> None:
     occupancy = Occupancy(threads=2)
     turn = occupancy.begin(FINAL, 0.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Plan, Workload, plan, plans_by_accuracy
-from asr_server.events import Purpose, Said
+from asr_server.events import Purpose, Said, WordPlaces
 from audio_norm import Span
 from tests.engine.worker.jobs import RATE_HZ, condition, window
 
@@ -103,17 +103,26 @@ def test_speculative_work_is_planned_like_a_final() -> None:
     assert planned(EVERYTHING, 300, Purpose.SPECULATIVE) == planned(EVERYTHING, 300, Purpose.FINAL)
 
 
-CUES = DecodeOptions(beam_size=1, cues=True)
+PLACED_WITH = DecodeOptions(beam_size=1, word_places=WordPlaces.WITH)
 
 
-def test_cues_cost_one_alignment_whether_or_not_word_times_are_wanted_and_are_never_given_up() -> None:
-    for options in (CUES, replace(CUES, word_times=True)):
+def test_words_with_the_text_cost_one_alignment_whether_or_not_word_times_are_wanted_and_are_never_given_up() -> None:
+    for options in (PLACED_WITH, replace(PLACED_WITH, word_times=True)):
         for remaining_ms in (1000, 0):
             chosen = planned(options, remaining_ms)
             assert (chosen.word_times, chosen.degraded) == (options.word_times, ())
             assert chosen.predicted_ms == pytest.approx(270)
-            assert chosen.applied_to(options).cues
-    assert planned(CUES, 0, Purpose.PARTIAL).predicted_ms == pytest.approx(270)
+            assert chosen.applied_to(options).word_places is WordPlaces.WITH
+    assert planned(PLACED_WITH, 0, Purpose.PARTIAL).predicted_ms == pytest.approx(270)
+
+
+def test_words_after_the_text_cost_it_nothing_and_word_times_are_given_up_beside_them() -> None:
+    after = replace(PLACED_WITH, word_places=WordPlaces.AFTER)
+    assert planned(after, 0).predicted_ms == pytest.approx(240)
+    assert planned(replace(after, word_times=True), 1000).predicted_ms == pytest.approx(270)
+    hurried = planned(replace(after, word_times=True), 0)
+    assert hurried.predicted_ms == pytest.approx(240)
+    assert hurried.degraded == ("words",)
 
 
 def test_what_was_said_is_read_in_one_pass_and_the_rest_is_expected_of_the_new_audio() -> None:
@@ -184,7 +193,11 @@ costs = st.builds(
     align_ms=milliseconds,
 )
 options = st.builds(
-    DecodeOptions, beam_size=st.integers(1, 8), word_times=st.booleans(), cues=st.booleans(), max_alternatives=st.integers(0, 5)
+    DecodeOptions,
+    beam_size=st.integers(1, 8),
+    word_times=st.booleans(),
+    word_places=st.sampled_from(WordPlaces),
+    max_alternatives=st.integers(0, 5),
 )
 
 

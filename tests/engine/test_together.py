@@ -13,14 +13,14 @@ from asr_server.engine.options import EngineOptions
 from asr_server.engine.weights import ModelFiles
 from asr_server.engine.whisper import WhisperEngine
 from asr_server.errors import EngineFailed
-from asr_server.events import Said
+from asr_server.events import Said, WordPlaces
 from audio_norm import Normalized, Samples
 from tests.engine.conftest import RATE_HZ, normalized
 from tests.engine.test_whisper import plain
 
 Clip = Callable[[str], Samples]
 GREEDY = DecodeOptions(beam_size=1)
-BEAM = DecodeOptions(beam_size=2, cues=True)
+BEAM = DecodeOptions(beam_size=2, word_times=True)
 
 
 def together(engine: WhisperEngine, jobs: Sequence[tuple[Normalized, DecodeOptions]]) -> list[Decoding | EngineFailed]:
@@ -115,7 +115,7 @@ def test_one_that_is_refused_does_not_keep_the_others(tiny_en: WhisperEngine, cl
 
 
 def test_the_shape_is_what_makes_a_batch_possible(base: WhisperEngine) -> None:
-    assert base.shape(GREEDY) == base.shape(replace(GREEDY, language="auto", cues=True, word_times=True))
+    assert base.shape(GREEDY) == base.shape(replace(GREEDY, language="auto", word_places=WordPlaces.WITH, word_times=True))
     shapes = [
         GREEDY,
         replace(GREEDY, beam_size=2),

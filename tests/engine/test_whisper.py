@@ -285,7 +285,7 @@ def test_a_compute_type_the_machine_cannot_do_is_refused_with_those_it_can(tiny_
 def test_a_gpu_hears_what_the_processor_hears(tiny_files: ModelFiles, tiny_en: WhisperEngine, clip: Clip, compute_type: str) -> None:
     on_gpu = WhisperEngine.load(tiny_files, EngineOptions(device="cuda", compute_type=compute_type))
     audio = normalized(clip("en/quick_brown_fox"))
-    heard, expected = (engine.decode(audio, replace(BEAM, cues=True)).hypothesis for engine in (on_gpu, tiny_en))
+    heard, expected = (engine.decode(audio, replace(BEAM, word_times=True)).hypothesis for engine in (on_gpu, tiny_en))
     assert plain(heard.text) == plain(expected.text)
     assert [word.start_sample for word in heard.words] == pytest.approx([word.start_sample for word in expected.words], abs=3_200)
 

@@ -66,10 +66,9 @@ def silence(ms: int) -> Samples:
 
 
 def heard(text: str, *, sure: bool = False, words: tuple[Word, ...] = ()) -> Hypothesis:
-    """`sure`: the recogniser is, of the text as a whole and of each word; else of neither."""
+    """`sure`: the recogniser is of the text as a whole, or it is not."""
     if not text:
         return Hypothesis(rejected="no_speech")
-    words = words or (Word(text, 0, 1, 1.0 if sure else 0.05),)
     return Hypothesis((Alternative(text, 0.9),), words, log_probability=0.0 if sure else -1.0)
 
 
@@ -91,6 +90,9 @@ class Script:
 
     def answer(self, job: int, text: str, *, sure: bool = False, words: tuple[Word, ...] = ()) -> list[str]:
         return self._lines(self.session.accept(job, heard(text, sure=sure, words=words)))
+
+    def place(self, job: int, *words: Word) -> None:
+        self.session.place(job, words)
 
     def finalize(self) -> list[str]:
         return self._lines(self.session.finalize())

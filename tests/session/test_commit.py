@@ -1,5 +1,6 @@
 """Long speech without pauses: what is sure of it is told, and its window stays short."""
 
+from asr_server.events import Purpose
 from asr_server.session.commit import committable_words, cut_between, first_words
 from asr_server.session.stability import StablePrefix
 from asr_server.transcript import Alternative, Hypothesis, Word
@@ -39,7 +40,7 @@ def test_few_words_are_not_worth_it() -> None:
 
 
 def test_words_shown_as_stable_go_with_those_told() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     for _ in range(2):
         prefix.show("one two three four five six seven", "en")
     assert prefix.text == "one two three four five"
@@ -47,7 +48,7 @@ def test_words_shown_as_stable_go_with_those_told() -> None:
 
 
 def test_words_other_than_those_shown_as_stable_are_not_told() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     for _ in range(2):
         prefix.show("one two three four five six seven", "en")
     assert committable("one two three, four five six seven", 2_800, prefix) == 0
@@ -104,6 +105,35 @@ def test_nothing_is_told_while_the_speaker_may_have_finished() -> None:
     text = "one two three four five six seven"
     script.hear(speech(3_000), silence(120))
     assert script.answer(1, text, words=words(text)) == []
+
+
+def test_a_part_heard_in_a_silence_is_told_when_the_speaker_goes_on() -> None:
+    script = Script(**OPTIONS)
+    text = "one two three four five six seven"
+    script.hear(speech(3_000), silence(120))
+    script.answer(1, text, words=words(text))
+    assert script.hear(speech(100)) == ["promote 1 after 0 ms", "final 0 0..1550: one two three four", "forget 2"]
+
+
+def test_a_part_heard_in_the_last_silence_is_not_told_twice() -> None:
+    script = Script(**OPTIONS)
+    text = "one two three four five six seven"
+    script.hear(speech(3_000), silence(120))
+    script.answer(1, text, words=words(text))
+    assert script.hear(silence(100)) == ["speech to 3000", "promote 2 after 200 ms"]
+    assert script.answer(2, text) == [f"final 0 0..3000: {text}"]
+
+
+def test_a_part_that_was_shown_otherwise_is_told_as_it_was_shown() -> None:
+    script = Script(**OPTIONS, interim_results=True, first_partial_ms=300)
+    text = "one two three four five six seven"
+    script.hear(speech(1_500))
+    script.answer(1, "One, two three four five six seven")
+    script.hear(speech(600))
+    assert script.answer(2, "One, two three four five six seven") == ["partial 0: [One, two] three four five six seven"]
+    script.hear(speech(900))
+    (commit,) = [wanted.job for wanted in script.windows() if wanted.purpose is Purpose.SPECULATIVE]
+    assert script.answer(commit, text, words=words(text))[-1] == "final 0 0..1550: One, two three four"
 
 
 def test_when_nothing_is_sure_it_is_tried_again() -> None:

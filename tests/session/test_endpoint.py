@@ -4,22 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_server.session.endpoint import EAGER_CERTAINTY, EndpointRule, certainty
-from asr_server.transcript import Alternative, Hypothesis, Word
+from asr_server.transcript import Alternative, Hypothesis
 
-PROBABILITIES = st.floats(0, 1)
 LOG_PROBABILITIES = st.floats(-1e6, 0)
 
 
-def said(log_probability: float = -0.3, *confidences: float, text: str = "that is all") -> Hypothesis:
-    words = tuple(Word(word, 0, 1, confidence) for word, confidence in zip(text.split(), confidences, strict=False))
-    return Hypothesis((Alternative(text, 0.9),) if text else (), words, log_probability=log_probability)
+def said(log_probability: float = -0.3, text: str = "that is all") -> Hypothesis:
+    return Hypothesis((Alternative(text, 0.9),) if text else (), log_probability=log_probability)
 
 
-def of_three(log_probability: float, one: float, two: float, three: float) -> Hypothesis:
-    return said(log_probability, one, two, three)
-
-
-HYPOTHESES = st.builds(of_three, LOG_PROBABILITIES, PROBABILITIES, PROBABILITIES, PROBABILITIES) | st.just(said(text=""))
+HYPOTHESES = st.builds(said, LOG_PROBABILITIES) | st.just(said(text=""))
 
 
 @given(HYPOTHESES)
@@ -27,28 +21,18 @@ def test_certainty_is_a_probability(hypothesis: Hypothesis) -> None:
     assert 0 <= certainty(hypothesis) <= 1
 
 
-@given(PROBABILITIES, PROBABILITIES, LOG_PROBABILITIES)
-def test_a_text_is_no_surer_when_one_of_its_words_is_less_sure(one: float, other: float, log: float) -> None:
+@given(LOG_PROBABILITIES, LOG_PROBABILITIES)
+def test_a_text_is_no_less_sure_when_the_recogniser_is(one: float, other: float) -> None:
     low, high = sorted([one, other])
-    assert certainty(said(log, 1.0, low, 1.0)) <= certainty(said(log, 1.0, high, 1.0))
+    assert certainty(said(low)) <= certainty(said(high))
 
 
-@given(LOG_PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
-def test_a_text_is_no_less_sure_when_the_recogniser_is_surer_of_the_whole(one: float, other: float, word: float) -> None:
-    low, high = sorted([one, other])
-    assert certainty(said(low, word)) <= certainty(said(high, word))
+def test_how_sure_the_recogniser_is_counts() -> None:
+    assert certainty(said(-0.1)) > certainty(said(-0.3)) > certainty(said(-0.8))
 
 
-def test_each_sign_counts() -> None:
-    middling = certainty(said(-0.3, 0.9, 0.3, 0.9))
-    assert certainty(said(-0.1, 0.9, 0.3, 0.9)) > middling
-    assert certainty(said(-0.3, 0.9, 0.8, 0.9)) > middling
-    assert certainty(said(-0.3, 0.3, 0.3, 0.3)) == middling  # by the least sure one
-
-
-def test_nothing_said_and_no_words_asked_for_is_not_sure() -> None:
+def test_nothing_said_is_not_sure() -> None:
     assert certainty(said(text="")) == 0.0
-    assert certainty(said(0.0)) == 0.0
 
 
 def test_what_is_told_early_need_not_be_sure_enough_to_close_sooner() -> None:
@@ -56,7 +40,7 @@ def test_what_is_told_early_need_not_be_sure_enough_to_close_sooner() -> None:
 
 
 ADAPTIVE = EndpointRule(shortest_ms=200, longest_ms=480)
-SURE, UNSURE = said(0.0, 1.0, 1.0, 1.0), said(-2.0, 0.1, 0.9, 0.9)
+SURE, UNSURE = said(0.0), said(-2.0)
 
 
 def test_sure_text_has_the_shortest_wait_and_unsure_text_the_longest() -> None:
@@ -65,17 +49,13 @@ def test_sure_text_has_the_shortest_wait_and_unsure_text_the_longest() -> None:
 
 
 def test_a_text_in_between_has_a_wait_in_between() -> None:
-    hypothesis = said(-0.3, 0.6, 0.9, 0.9)
+    hypothesis = said(-0.3)
     assert ADAPTIVE.unsure < certainty(hypothesis) < ADAPTIVE.sure
     assert 200 < ADAPTIVE.stop_ms(hypothesis) < 480
 
 
 def test_what_is_not_known_yet_has_the_longest_wait() -> None:
     assert ADAPTIVE.stop_ms(None) == 480
-
-
-def test_a_text_whose_words_nobody_asked_for_has_the_longest_wait() -> None:
-    assert ADAPTIVE.stop_ms(said(0.0)) == 480
 
 
 def test_noise_without_words_has_the_shortest_wait() -> None:
@@ -97,7 +77,7 @@ def test_the_wait_is_never_shorter_than_the_shortest_nor_longer_than_the_longest
     assert shortest_ms <= rule.stop_ms(hypothesis) <= shortest_ms + more_ms
 
 
-@given(LOG_PROBABILITIES, LOG_PROBABILITIES, PROBABILITIES)
-def test_a_surer_text_never_waits_longer(one: float, other: float, word: float) -> None:
+@given(LOG_PROBABILITIES, LOG_PROBABILITIES)
+def test_a_surer_text_never_waits_longer(one: float, other: float) -> None:
     low, high = sorted([one, other])
-    assert ADAPTIVE.stop_ms(said(high, word)) <= ADAPTIVE.stop_ms(said(low, word))
+    assert ADAPTIVE.stop_ms(said(high)) <= ADAPTIVE.stop_ms(said(low))

@@ -196,9 +196,9 @@ def test_partials_are_asked_for_as_speech_grows_one_at_a_time() -> None:
     script = Script(interim_results=True)
     assert script.hear(speech(700)) == ["speech from 0", "want partial 1 of segment 0: 0..500"]
     assert script.hear(speech(300)) == [], "one is out already"
-    assert script.answer(1, "the quick brown fox") == ["partial 0: []the quick brown fox"]
+    assert script.answer(1, "the quick brown fox jumps over the") == ["partial 0: []the quick brown fox jumps over the"]
     assert script.hear(speech(20)) == ["want partial 2 of segment 0: 0..1020"]
-    assert script.answer(2, "the quick brown fox jumps") == ["partial 0: [the quick] brown fox jumps"]
+    assert script.answer(2, "the quick brown fox jumps over the lazy") == ["partial 0: [the quick] brown fox jumps over the lazy"]
 
 
 def test_a_partial_still_out_when_its_segment_closes_is_forgotten() -> None:
@@ -211,9 +211,9 @@ def test_a_partial_still_out_when_its_segment_closes_is_forgotten() -> None:
 def test_a_final_keeps_what_was_shown_as_stable() -> None:
     script = Script(interim_results=True)
     script.hear(speech(520))
-    script.answer(1, "the quick brown fox")
+    script.answer(1, "the quick brown fox jumps over the")
     script.hear(speech(400))
-    assert script.answer(2, "the quick brown fox jumps") == ["partial 0: [the quick] brown fox jumps"]
+    assert script.answer(2, "the quick brown fox jumps over the lazy") == ["partial 0: [the quick] brown fox jumps over the lazy"]
     script.hear(speech(80), silence(600))
     job = script.windows()[-1].job
     assert script.answer(job, "The quiet brown fox jumps.")[0] == "final 0 0..1000: the quick brown fox jumps."

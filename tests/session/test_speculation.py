@@ -1,5 +1,6 @@
 """Decodes begun inside the silence: what becomes of them, and how long the silence lasts."""
 
+from asr_server.events import WordPlaces
 from asr_server.transcript import Word
 from tests.session.script import MS, Script, silence, speech
 
@@ -135,7 +136,95 @@ def test_a_segment_is_heard_with_the_words_before_it() -> None:
     assert wanted.said.until_sample == 2_270 * MS
     assert wanted.window.start_sample == (1_700 - 60) * MS
     assert [(span.start_sample // MS, span.end_sample // MS) for span in wanted.window.speech] == [(1_640, 2_000), (2_520, 3_520)]
-    assert wanted.cues
+    assert wanted.word_places is WordPlaces.AFTER
+
+
+WORDS = (Word("one", 100 * MS, 500 * MS, 1.0), Word("two.", 1_700 * MS, 2_000 * MS, 1.0))
+
+
+def said_before_what_follows(script: Script, *, pause_ms: int = 200) -> tuple[str, ...]:
+    """The words that the next segment is heard with."""
+    script.hear(silence(pause_ms), speech(1_000), silence(120))
+    wanted = script.windows()[-1]
+    return () if wanted.said is None else wanted.said.words
+
+
+def test_words_placed_while_the_silence_lasts_are_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=1_000)
+    script.hear(speech(2_000), silence(200))
+    script.answer(1, "one two.")
+    script.place(1, *WORDS)
+    assert script.hear(silence(120))[-1] == "final 0 0..2000: one two."
+    assert said_before_what_follows(script) == ("two.",)
+
+
+def test_words_placed_after_the_final_has_left_are_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=1_000)
+    script.hear(speech(2_000), silence(320))
+    assert script.answer(1, "one two.") == ["final 0 0..2000: one two."]
+    script.place(1, *WORDS)
+    assert said_before_what_follows(script) == ("two.",)
+
+
+def test_words_placed_while_the_final_waits_for_others_are_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(1_000), silence(320), speech(1_000), silence(320))
+    script.answer(2, "two.")
+    script.place(2, Word("two.", 1_700 * MS, 2_000 * MS, 1.0))
+    assert script.answer(1, "one", words=WORDS[:1])[0] == "final 0 0..1000: one"
+    assert said_before_what_follows(script) == ("one", "two.")
+
+
+def test_until_words_are_placed_nothing_is_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(2_000), silence(320))
+    script.answer(1, "one two.")
+    assert said_before_what_follows(script) == ()
+
+
+def test_words_that_were_not_found_are_not_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(2_000), silence(320))
+    script.answer(1, "one two.")
+    script.place(1)
+    assert said_before_what_follows(script) == ()
+
+
+def test_words_that_come_after_the_next_final_are_not_gone_on_from() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(1_000), silence(320), speech(1_000), silence(320))
+    script.answer(1, "one")
+    script.answer(2, "two.")
+    script.place(1, WORDS[0])
+    assert said_before_what_follows(script) == ()
+    script.place(2, Word("two.", 1_700 * MS, 2_000 * MS, 1.0))
+    script.hear(speech(1_000), silence(120))
+    said = script.windows()[-1].said
+    assert said is not None
+    assert said.words == ("two.",)
+
+
+def test_words_of_a_decode_in_vain_are_of_no_use() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(1_000), silence(200))
+    script.answer(1, "one")
+    script.hear(speech(500))
+    script.place(1, WORDS[0])
+    assert said_before_what_follows(script, pause_ms=320) == ()
+
+
+def test_words_that_were_shown_otherwise_are_gone_on_from_as_they_were_shown() -> None:
+    script = Script(**FIXED, interim_results=True, context_ms=4_000)
+    script.hear(speech(600))
+    script.answer(1, "one two three four five six seven")
+    script.hear(speech(400))
+    assert script.answer(2, "one two three four five six seven") == ["partial 0: [one two] three four five six seven"]
+    script.hear(speech(1_000), silence(120))
+    job = script.windows()[-1].job
+    script.answer(job, "won two")
+    script.place(job, Word("won", 100 * MS, 500 * MS, 1.0), Word("two", 1_700 * MS, 2_000 * MS, 1.0))
+    assert script.hear(silence(200))[-1] == "final 0 0..2000: one two"
+    assert said_before_what_follows(script) == ("one", "two")
 
 
 def test_words_said_long_before_are_not_heard_again() -> None:

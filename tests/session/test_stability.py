@@ -3,7 +3,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_server.session.stability import StablePrefix, align_prefix, units
+from asr_server.session.stability import HOLD_BACK, StablePrefix, align_prefix, units
 from asr_server.transcript import Word
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "the", "The", "the,"]), max_size=12).map(" ".join)
@@ -15,22 +15,30 @@ def test_units_joined_are_the_text() -> None:
 
 
 def test_a_word_is_stable_when_two_readings_agree_on_it_and_two_after_it() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     assert prefix.show("one two three four", "en") == ("", "one two three four")
     assert prefix.show("one two three for", "en") == ("one", " two three for")
     assert prefix.show("one two three four five", "en") == ("one", " two three four five")
     assert prefix.show("one two three four five", "en") == ("one two three", " four five")
 
 
-def test_a_later_reading_without_the_stable_words_goes_on_after_them() -> None:
+def test_as_many_are_held_back_as_it_is_told() -> None:
     prefix = StablePrefix()
+    text = " ".join("word" for _ in range(HOLD_BACK + 1))
+    assert prefix.show(text, "en")[0] == prefix.show(text.removesuffix(" word"), "en")[0] == ""
+    prefix.show(text, "en")
+    assert prefix.show(text, "en")[0] == "word"
+
+
+def test_a_later_reading_without_the_stable_words_goes_on_after_them() -> None:
+    prefix = StablePrefix(hold_back=2)
     prefix.show("one two three four", "en")
     prefix.show("one two three four", "en")
     assert prefix.show("won two three four five", "en") == ("one two", " three four five")
 
 
 def test_a_final_that_agrees_is_left_as_it_is() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     prefix.show("one two three", "en")
     prefix.show("one two three", "en")
     words = (Word("one", 0, 10, 0.9), Word("two.", 10, 20, 0.9))
@@ -39,7 +47,7 @@ def test_a_final_that_agrees_is_left_as_it_is() -> None:
 
 
 def test_other_punctuation_in_the_final_is_no_other_word() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     prefix.show("well then go", "en")
     prefix.show("well then go", "en")
     kept = prefix.keep("Well, then go.", (), "en")
@@ -47,7 +55,7 @@ def test_other_punctuation_in_the_final_is_no_other_word() -> None:
 
 
 def test_words_keep_their_times_under_the_stable_text() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     prefix.show("one two three four", "en")
     prefix.show("one two three four", "en")
     words = tuple(Word(text, at, at + 10, 0.5) for text, at in (("won", 0), ("two", 10), ("three", 20)))
@@ -58,7 +66,7 @@ def test_words_keep_their_times_under_the_stable_text() -> None:
 
 
 def test_a_stable_word_missing_in_the_final_stays_between_its_neighbours() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     for _ in range(2):
         prefix.show("one two three four five", "en")
     words = tuple(Word(text, at, at + 10, 0.5) for text, at in (("one", 0), ("three", 20), ("four", 30)))
@@ -68,7 +76,7 @@ def test_a_stable_word_missing_in_the_final_stays_between_its_neighbours() -> No
 
 
 def test_stable_text_survives_an_empty_final() -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     for _ in range(2):
         prefix.show("one two three", "en")
     assert prefix.keep("", (), "en").text == "one"
@@ -114,7 +122,7 @@ def _plain_alignment(stable: list[str], heard: list[str]) -> list[int | None]:
 
 @given(readings=st.lists(WORDS, max_size=8), final=WORDS)
 def test_stable_text_only_grows_and_begins_every_later_text(readings: list[str], final: str) -> None:
-    prefix, stable_before = StablePrefix(), ""
+    prefix, stable_before = StablePrefix(hold_back=2), ""
     for reading in readings:
         stable, unstable = prefix.show(reading, "en")
         assert stable.startswith(stable_before)
@@ -125,5 +133,5 @@ def test_stable_text_only_grows_and_begins_every_later_text(readings: list[str],
 
 @given(reading=WORDS)
 def test_a_reading_is_shown_whole_while_nothing_is_stable(reading: str) -> None:
-    prefix = StablePrefix()
+    prefix = StablePrefix(hold_back=2)
     assert "".join(prefix.show(reading, "en")) == reading

@@ -72,7 +72,11 @@ class HeldBatchEngine(FakeEngine):
         return super().shape(options)
 
     def decode_together(
-        self, jobs: Sequence[tuple[Normalized, DecodeOptions]], done: Callable[[int, Decoding | EngineFailed], None]
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         held = HeldBatch([options.phrases[0] for _, options in jobs])
         self._loop.call_soon_threadsafe(self._started.put_nowait, held)
@@ -126,21 +130,21 @@ async def test_with_all_threads_busy_those_who_wait_are_taken_together_in_the_or
             "late": at.submit("late", 1, answer_in_ms=50),
             "partial": at.submit("partial", 2, Purpose.PARTIAL),
             "early": at.submit("early", 3, answer_in_ms=10),
-            "left": at.submit("left", 4, Purpose.PARTIAL),
             "maybe": at.submit("maybe", 5, Purpose.SPECULATIVE, answer_in_ms=100),
         }
         batch = await at.next_batch()
-        assert batch.names == ["early", "late", "maybe", "partial"]
+        # What is worth more does not take longer for a partial.
+        assert batch.names == ["early", "late", "maybe"]
         assert at.worker.queue_depth == 1
-        assert at.worker.running == 1 + 4
+        assert at.worker.running == 1 + 3
         batch.finish_all()
         alone = await at.engine.next_batch()
-        assert alone.names == ["left"]
+        assert alone.names == ["partial"]
         alone.finish_all()
         decoded = {name: await result(future) for name, future in asked.items()}
 
     assert {name: one.decoding.hypothesis.text for name, one in decoded.items()} == {name: name for name in asked}
-    assert [decoded[name].batch for name in ("early", "late", "maybe", "partial", "left")] == [4, 4, 4, 4, 1]
+    assert [decoded[name].batch for name in ("early", "late", "maybe", "partial")] == [3, 3, 3, 1]
 
 
 async def test_while_a_thread_is_idle_each_is_decoded_by_itself() -> None:
@@ -198,7 +202,6 @@ async def test_who_joins_is_decoded_as_it_would_be_alone_and_those_of_another_sh
         at.submit("three", 3, answer_in_ms=1)
         at.submit("partial", 4, Purpose.PARTIAL)
         batch = await at.next_batch()
-        # The partial is of their shape, but one that is worth more would have to wait for it.
         assert batch.names == ["one", "three"]
         batch.finish_all()
         at.running.append(await at.engine.next_batch())
@@ -342,6 +345,24 @@ async def test_while_others_ask_a_speculative_job_is_begun_only_when_it_is_ripe(
         shown = await at.next_batch()
         assert shown.names == ["shown"]
         at.running.append(shown)
+
+
+async def test_partials_rest_beside_other_work_and_are_begun_again_without_being_asked_for() -> None:
+    engine = HeldBatchEngine()
+    async with Worker(engine, BOTH_BUSY) as worker:
+        worker.submit(job("other", 1))
+        other = await engine.next_batch()
+        worker.submit(job("shown", 2, 0, Purpose.PARTIAL))
+        shown = await engine.next_batch()
+        begun_s = time.monotonic()
+        await asyncio.sleep(0.05)
+        shown.finish_all()
+        worker.submit(job("next", 2, 1, Purpose.PARTIAL))
+        following = await engine.next_batch()
+        assert time.monotonic() - begun_s >= 0.1
+        assert following.names == ["next"]
+        following.finish_all()
+        other.finish_all()
 
 
 async def test_a_ripe_speculative_job_is_begun_without_being_asked_for() -> None:

@@ -1,4 +1,7 @@
-from collections.abc import Callable
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,12 +10,13 @@ from asr_server.budget import LatencyBudget
 from asr_server.engine.correction import BESIDE_OTHERS
 from asr_server.engine.engine import DecodeOptions, Decoding, EngineSpan
 from asr_server.engine.worker import DecodeJob, Prediction, Worker, WorkerOptions
-from asr_server.events import Purpose, Said
-from asr_server.transcript import Hypothesis
+from asr_server.errors import EngineFailed
+from asr_server.events import Purpose, Said, WordPlaces
+from asr_server.transcript import Hypothesis, Word
 from audio_norm import Normalized, SpeechWindow
 from tests.engine.worker.jobs import RATE_HZ, condition, final, held, job, reject, result, window
 from tests.fake_clock import FakeClock
-from tests.fake_engine import COST, FakeEngine, HeldEngine, said
+from tests.fake_engine import COST, PATIENCE_S, FakeEngine, HeldEngine, said
 
 
 def condition_taking(clock: FakeClock, ms: float) -> Callable[[SpeechWindow], Normalized]:
@@ -139,11 +143,86 @@ def test_the_time_allowed_ends_with_the_deadline_and_of_the_response_is_never_mo
 
 
 async def test_text_that_was_said_costs_its_tokens_and_leaves_fewer_to_expect() -> None:
-    options = DecodeOptions(beam_size=1, said=Said(("ten",) * 10, until_sample=3 * RATE_HZ), cues=True)
+    options = DecodeOptions(beam_size=1, said=Said(("ten",) * 10, until_sample=3 * RATE_HZ), word_places=WordPlaces.WITH)
     async with Worker(FakeEngine(), WorkerOptions(margin_ms=1000)) as worker:
         decoded = await result(worker.submit(job(options=options, samples=FIVE_SECONDS)))
 
     assert decoded.plan.predicted_ms == COST.predict(5000, 1000, 1, word_times=True, new_audio_ms=2000, given_tokens=13).ms
+
+
+PLACED_AFTER = DecodeOptions(beam_size=1, word_places=WordPlaces.AFTER)
+WORDS = (Word("ok", 0, 1_600, 0.8),)
+
+
+class TwoStageEngine(FakeEngine):
+    """Tells a text, and when the test allows it, its words, or that they were not found."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__()
+        self.has_begun, self.may_tell, self.may_place = threading.Event(), threading.Event(), threading.Event()
+        self._fails = fails
+
+    def decode_together(
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        self.has_begun.set()
+        for number in range(len(jobs)):
+            assert self.may_tell.wait(PATIENCE_S)
+            if wanted(number):
+                told(number, said("ok"))
+            assert self.may_place.wait(PATIENCE_S)
+            whole = said("ok")
+            done(number, EngineFailed("no") if self._fails else replace(whole, hypothesis=replace(whole.hypothesis, words=WORDS)))
+
+
+async def placed(queue: asyncio.Queue[tuple[Word, ...]]) -> tuple[Word, ...]:
+    async with asyncio.timeout(PATIENCE_S):
+        return await queue.get()
+
+
+@pytest.mark.parametrize(("fails", "words"), [(False, WORDS), (True, ())])
+async def test_a_text_does_not_wait_for_its_words(fails: bool, words: tuple[Word, ...]) -> None:
+    engine = TwoStageEngine(fails=fails)
+    queue: asyncio.Queue[tuple[Word, ...]] = asyncio.Queue()
+    async with Worker(engine, WorkerOptions(threads=1)) as worker:
+        engine.may_tell.set()
+        decoded = await result(worker.submit(replace(job(options=PLACED_AFTER), placed=queue.put_nowait)))
+        assert (decoded.decoding.hypothesis.text, decoded.decoding.hypothesis.words, queue.empty()) == ("ok", (), True)
+        assert worker.running == 1
+        engine.may_place.set()
+        assert await placed(queue) == words
+        assert worker.prediction.count == 1
+
+
+async def test_who_waits_for_the_text_hears_of_it_before_its_words() -> None:
+    engine = TwoStageEngine()
+    engine.may_tell.set()
+    engine.may_place.set()
+    heard: list[str] = []
+    async with Worker(engine, WorkerOptions(threads=1)) as worker:
+        future = worker.submit(replace(job(options=PLACED_AFTER), placed=lambda _: heard.append("words")))
+        future.add_done_callback(lambda _: heard.append("text"))
+        time.sleep(0.05)  # noqa: ASYNC251 - both have come when the loop goes on
+        await result(future)
+    assert heard == ["text", "words"]
+
+
+async def test_a_decode_that_is_given_up_while_it_runs_need_not_go_on() -> None:
+    engine = TwoStageEngine()
+    queue: asyncio.Queue[tuple[Word, ...]] = asyncio.Queue()
+    async with Worker(engine, WorkerOptions(threads=1)) as worker:
+        future = worker.submit(replace(job(options=PLACED_AFTER), placed=queue.put_nowait))
+        await asyncio.to_thread(engine.has_begun.wait, PATIENCE_S)
+        worker.cancel(1)
+        engine.may_tell.set()
+        engine.may_place.set()
+    assert future.cancelled()
+    assert queue.empty()
+    assert worker.prediction.count == 1, "it ended without having told anything"
 
 
 class Machine:
