@@ -61,7 +61,7 @@ def overload_command(
 ) -> int:
     """More callers than fit, for a while: what becomes of those inside, of those refused, and how soon it is over.
 
-    Exit code 1 when a clip that was let in was lost, early or failed, the run is not valid, or a --require is not met.
+    Exit code 1 when a clip that was let in was lost, early or failed, the run is not valid, or a --require is not met; 2 for a wrong call.
     """
     check_writable(json, inputs=[manifest])
     check_server(server, server_pid, config)
