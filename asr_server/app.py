@@ -27,7 +27,7 @@ from asr_server.api.status import status_of
 from asr_server.api.stream import MAX_OPEN_FINALS
 from asr_server.api.wire import Served, system_version
 from asr_server.engine.load import WorkerLoad
-from asr_server.engine.weights import resolve
+from asr_server.engine.weights import resolve, smaller_than
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.errors import BadSettings, NotServing
@@ -35,7 +35,7 @@ from asr_server.machine import usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.presets import PRESETS, Preset
-from asr_server.settings import Settings
+from asr_server.settings import AUTO, Settings
 from asr_server.version import code_version
 from asr_server.watch.stall import LoopStallMonitor
 from asr_server.watch.telemetry import TelemetryOptions, open_telemetry
@@ -195,9 +195,8 @@ def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
         beam_size=max(engine.beam_size, settings.limits.max_alternatives),
     )
     main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
-    if not engine.smaller_model:
-        return _Engines(main, None)
-    return _Engines(main, WhisperEngine.load(resolve(engine.smaller_model, settings.cache_dir), options))
+    smaller = smaller_than(settings.model, settings.cache_dir) if engine.smaller_model == AUTO else engine.smaller_model
+    return _Engines(main, WhisperEngine.load(resolve(smaller, settings.cache_dir), options) if smaller else None)
 
 
 def _warm_up(definition: DataDefinition) -> None:
@@ -239,8 +238,7 @@ def _host(settings: Settings, definition: DataDefinition, engines: _Engines, wor
     )
     system = system_version(code_version(), (definition.version, definition.digest), engine.release)
     load = WorkerLoad(engine.cost, worker.threads, engine.options.margin_ms, lambda: worker.busy_s)
-    smaller = engines.smaller.release if engines.smaller is not None else None
-    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load, smaller=smaller)
+    return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load, smaller=engines.smaller)
 
 
 def _presets(settings: Settings) -> tuple[Preset, ...]:

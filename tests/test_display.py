@@ -222,9 +222,9 @@ def test_a_json_partial() -> None:
     ]
 
 
-def test_an_eager_result_is_a_json_partial_that_is_sure_and_is_settled_by_an_event() -> None:
+def test_an_eager_result_is_a_json_line_of_its_own_and_is_settled_by_an_event() -> None:
     told, settled = json_lines(EAGER, SpeechEvent("eager_stood", 3.1, 100.0))
-    assert (told["type"], told["text"], told["stability"]) == ("partial", "Hello there.", 1.0)
+    assert (told["type"], told["text"], told["stability"]) == ("eager", "Hello there.", 1.0)
     assert (settled["type"], settled["event"]) == ("event", "eager_stood")
 
 

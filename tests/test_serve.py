@@ -14,10 +14,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from asr_server.api.client import Client
+from asr_server.api.options import StreamOptions
+from asr_server.api.results import Result
 from asr_server.engine.weights import resolve
 from asr_server.pb import asr_pb2_grpc
 from tests.api.harness import Response, chunks, first, linear16
 from tests.audio_norm.samples import speech
+from tests.recordings import recording
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ASR_", "OTEL_"))}
 
@@ -61,6 +65,26 @@ async def test_a_server_is_healthy_once_it_is_ready_and_says_what_it_speaks(serv
         listed = {service.name for service in (await call.read()).list_services_response.service}
         assert {"asr.v1.Speech", "grpc.health.v1.Health"} <= listed
         await call.done_writing()
+
+
+async def test_beside_base_the_preset_fast_is_decoded_by_tiny_en() -> None:
+    async with serve("--port", "0") as process:
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().removeprefix("ready ").strip()
+        async with Client(address) as client:
+            models = (await client.server_info()).models
+            finals = {
+                (preset, language): [
+                    heard.system.model
+                    async for heard in client.stream_file(recording("hello_world"), StreamOptions(preset=preset, language_code=language))
+                    if isinstance(heard, Result) and heard.is_final and heard.system is not None
+                ]
+                for preset, language in (("fast", "en"), ("fast", "de"), ("balanced", "en"))
+            }
+
+    assert [(model.name, model.is_default) for model in models] == [("base", True), ("tiny.en", False)]
+    assert (len(models[0].languages), models[1].languages) == (99, ("en",))
+    assert finals == {("fast", "en"): ["tiny.en"], ("fast", "de"): ["base"], ("balanced", "en"): ["base"]}
 
 
 async def test_sigterm_lets_open_streams_end_with_their_finals_and_exits_0() -> None:

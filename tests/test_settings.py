@@ -93,8 +93,8 @@ def test_endpointing_that_says_nothing_leaves_a_preset_as_it_is(preset: Preset) 
 
 def test_endpointing_overrules_what_it_names_of_a_preset_and_no_more(tmp_path: Path) -> None:
     session = PRESETS["balanced"].session
-    endpointing = read_settings(write(tmp_path, "endpointing: {max_segment_ms: 8000, start_timeout_ms: 5000}")).endpointing
-    assert endpointing.applied_to(session) == replace(session, max_segment_ms=8_000, start_timeout_ms=5_000)
+    endpointing = read_settings(write(tmp_path, "endpointing: {max_segment_ms: 10000, start_timeout_ms: 5000}")).endpointing
+    assert endpointing.applied_to(session) == replace(session, max_segment_ms=10_000, start_timeout_ms=5_000)
 
 
 def test_a_vad_stop_is_one_wait_for_all_whatever_the_preset(tmp_path: Path) -> None:

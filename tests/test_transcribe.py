@@ -117,7 +117,7 @@ async def test_eager_results_are_told_as_they_come_and_how_they_ended(wav: Path)
     eager.results[0].stability = 1.0
     service = FakeSpeechService([eager, final("hello there"), event(Response.EAGER_STOOD, 0.4)])
     lines = await run_json(service, file=str(wav), eager=True)
-    assert [line["type"] for line in lines] == ["partial", "final", "event", "summary"]
+    assert [line["type"] for line in lines] == ["eager", "final", "event", "summary"]
     assert (lines[0]["text"], lines[0]["stability"], lines[2]["event"]) == ("hello there", 1.0, "eager_stood")
 
 

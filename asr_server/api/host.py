@@ -22,11 +22,16 @@ class Host:
     """Of what the main engine decodes."""
     load: Load | None = None
     now: Callable[[], float] = time.monotonic
-    smaller: Release | None = None
-    """The model that takes over where the main one would be late, where there is one."""
+    smaller: Engine | None = None
+    """What decodes in its stead where there is more hurry than weight."""
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The main one first."""
+        return (self.engine,) if self.smaller is None else (self.engine, self.smaller)
 
     def system_of(self, release: Release) -> pb.SystemVersion:
         """What makes a text that `release` decoded."""
-        if self.smaller is None or release != self.smaller:
+        if self.smaller is None or release != self.smaller.release:
             return self.system
         return system_version(self.system.code, (self.definition.version, self.definition.digest), release)

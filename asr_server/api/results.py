@@ -78,8 +78,8 @@ class Result:
     """The beginning of `text` that will not change; all of it in a final."""
     is_final: bool
     stability: float
-    """0 to 1: how sure it is that the *whole* text stands, so that of its least stable portion. 1 for finals, and for eager results: no
-    final yet, but the text if the speaker has finished."""
+    """0 to 1: how sure it is that the *whole* text stands, so that of its least stable portion. 1 for finals, and for eager
+    results."""
     segment: int
     start_s: float
     end_s: float
@@ -93,6 +93,11 @@ class Result:
     """Finals only."""
     system: SystemView | None = None
     """Finals only."""
+
+    @property
+    def is_eager(self) -> bool:
+        """No final yet, but the text if the speaker has finished."""
+        return self.stability == 1 and not self.is_final
 
     @property
     def unstable_text(self) -> str:

@@ -114,20 +114,19 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             host = self._host
         except NotServing as error:
             await abort(context, error)
-        served, engine, definition, limits = host.served, host.engine, host.definition, host.served.limits
-        release, default = engine.release, served.presets[0]
+        served, definition, limits = host.served, host.definition, host.served.limits
+        default = served.presets[0]
         return pb.GetServerInfoResponse(
             version=host.system.code,
             models=[
                 pb.ModelInfo(
-                    name=held.model,
-                    weights_sha256=held.weights_sha256,
-                    languages=engine.languages,
-                    is_default=held is release,
-                    options=dict(held.options),
+                    name=held.release.model,
+                    weights_sha256=held.release.weights_sha256,
+                    languages=held.languages,
+                    is_default=held is host.engine,
+                    options=dict(held.release.options),
                 )
-                for held in (release, host.smaller)
-                if held is not None
+                for held in host.engines
             ],
             data_definitions=[pb.DataDefinitionInfo(name=definition.version, digest=definition.digest, is_default=True)],
             limits=pb.Limits(

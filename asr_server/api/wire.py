@@ -199,6 +199,7 @@ def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violatio
             beam_size=max(min(preset.beam_size, served.max_beam_size), alternatives),
             word_times=message.enable_word_time_offsets,
             max_alternatives=alternatives,
+            prefers_smaller=preset.prefers_smaller,
             phrases=phrases,
         ),
         budget=budget,

@@ -29,6 +29,8 @@ class DecodeOptions:
     said: Said | None = None
     """What the audio begins with and has been told already: the hypothesis holds what follows it. Positions are those of the stream."""
     max_alternatives: int = 1
+    prefers_smaller: bool = False
+    """By the smaller model, where there is one that speaks the language."""
     phrases: tuple[str, ...] = ()
     """Words to spell like this, most important first. An engine has room for only so many and leaves out what does not fit
     (`Decoding.phrases_used`): Whisper for 64 tokens, about 3 of them a heading, 2 to 5 a name with its comma."""

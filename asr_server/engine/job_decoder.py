@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from asr_server.engine.batch import Batch, Member
@@ -118,10 +119,12 @@ class JobDecoder:
         if self._options.max_batch > 1:
             joined = self._companions(leader, factor, company)
             members += [ready for item, planned in joined if (ready := self._ready(item, company, factor, planned)) is not None]
+        learn: Callable[[float], None]
         if len(members) == 1:
-            self._decode_alone(leader, running, factor, company)
+            learn = partial(self._learn_alone, running, factor, leader.plan.predicted_ms)
         else:
-            self._decode_together(members, factor, company)
+            members, learn = self._as_batch(members, factor)
+        self._decode_members(members, learn, company)
 
     def _ready(self, item: Item, company: Company[Item], factor: float, planned: Plan | None = None) -> _Ready[Item] | None:
         """With a plan for the time that is left, unless it has one. None when the job has ended with that: rejected, or failed."""
@@ -169,32 +172,8 @@ class JobDecoder:
                 somebody_is_left = somebody_is_left or not is_partial
         return joined
 
-    def _decode_alone(self, ready: _Ready[Item], running: int, factor: float, company: Company[Item]) -> None:
-        begun_s = self._now()
-
-        is_told = False
-
-        def learn() -> None:
-            with self._learning:
-                took_ms = (self._now() - begun_s) * 1000
-                self._prediction = self._prediction.after(running, factor, ready.plan.predicted_ms, took_ms)
-
-        def told(_: int, decoding: Decoding) -> None:
-            nonlocal is_told
-            is_told = True
-            learn()
-            company.told(ready.item, self._decoded(ready, decoding))
-
-        def done(_: int, outcome: Decoding | EngineFailed) -> None:
-            ended = self._outcome(ready, outcome)
-            if isinstance(ended, Decoded) and not is_told:
-                learn()
-            company.done(ready.item, ended)
-
-        self._model(ready.plan).decode_together([_asked(ready)], done, told, lambda _: company.wanted(ready.item))
-
-    def _decode_together(self, members: Sequence[_Ready[Item]], factor: float, company: Company[Item]) -> None:
-        begun_s = self._now()
+    def _as_batch(self, members: Sequence[_Ready[Item]], factor: float) -> tuple[list[_Ready[Item]], Callable[[float], None]]:
+        """The same, planned to be told together, and what is told how long that took."""
         correction = self._together.factor(1)
         works = [self._workload(ready.item.work, ready.normalized) for ready in members]
         cost = self._cost(members[0].plan, factor * correction)
@@ -203,31 +182,40 @@ class JobDecoder:
         ]
         predicted_ms = cost.together_ms(costs)
         together = [replace(ready, plan=replace(ready.plan, predicted_ms=predicted_ms)) for ready in members]
-        texts: dict[int, Decoding | EngineFailed] = {}
+        return together, partial(self._learn_together, correction, predicted_ms)
+
+    def _learn_alone(self, running: int, factor: float, predicted_ms: float, took_ms: float) -> None:
+        with self._learning:
+            self._prediction = self._prediction.after(running, factor, predicted_ms, took_ms)
+
+    def _learn_together(self, correction: float, predicted_ms: float, took_ms: float) -> None:
+        with self._learning:
+            self._together = self._together.after(1, correction, predicted_ms, took_ms)
+
+    def _decode_members(self, members: Sequence[_Ready[Item]], learn: Callable[[float], None], company: Company[Item]) -> None:
+        """`learn` is told how long it was until all texts were known, unless one failed."""
+        begun_s = self._now()
+        has_text: dict[int, bool] = {}
 
         def know(number: int, outcome: Decoding | EngineFailed) -> None:
-            if number in texts:
-                return
-            texts[number] = outcome
-            if len(texts) == len(members) and all(isinstance(one, Decoding) for one in texts.values()):
-                with self._learning:
-                    self._together = self._together.after(1, correction, predicted_ms, (self._now() - begun_s) * 1000)
+            if number not in has_text:
+                has_text[number] = isinstance(outcome, Decoding)
+                if len(has_text) == len(members) and all(has_text.values()):
+                    learn((self._now() - begun_s) * 1000)
 
         def told(number: int, decoding: Decoding) -> None:
             know(number, decoding)
-            company.told(together[number].item, self._decoded(together[number], decoding))
+            company.told(members[number].item, self._decoded(members[number], decoding))
 
         def done(number: int, outcome: Decoding | EngineFailed) -> None:
             know(number, outcome)
-            company.done(together[number].item, self._outcome(together[number], outcome))
+            ended = outcome if isinstance(outcome, EngineFailed) else self._decoded(members[number], outcome)
+            company.done(members[number].item, ended)
 
         def wanted(number: int) -> bool:
-            return company.wanted(together[number].item)
+            return company.wanted(members[number].item)
 
         self._model(members[0].plan).decode_together([_asked(ready) for ready in members], done, told, wanted)
-
-    def _outcome(self, ready: _Ready[Item], outcome: Decoding | EngineFailed) -> Decoded | EngineFailed:
-        return outcome if isinstance(outcome, EngineFailed) else self._decoded(ready, outcome)
 
     def _decoded(self, ready: _Ready[Item], decoding: Decoding) -> Decoded:
         """Time that a job waits for others of its batch is time of recognition."""

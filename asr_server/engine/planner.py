@@ -38,11 +38,8 @@ class Plan:
     """Of one decoded with others: until all have ended."""
     degraded: tuple[Sacrifice, ...] = ()
     """What was asked for and given up to save time, as in `Ledger.degraded`."""
-
-    @property
-    def by_smaller(self) -> bool:
-        """Whether the smaller model is to decode."""
-        return "model" in self.degraded
+    by_smaller: bool = False
+    """Whether the smaller model is to decode: given up, or not asked for."""
 
     def applied_to(self, options: DecodeOptions) -> DecodeOptions:
         """`options` as this plan decodes them."""
@@ -99,9 +96,11 @@ def plan(
 ) -> Plan:
     """The most accurate plan predicted to take at most `remaining_ms`, else the cheapest.
 
-    `smaller`: cost of the smaller model, if one may be used. Partials are always greedy, by the main model, with one reading and no word
-    times but those that the text waits for: nothing else was promised for them, so nothing counts as given up.
+    `smaller`: cost of the smaller model, if one may be used. Partials are always greedy, by the smaller model if they can, with one
+    reading and no word times but those that the text waits for: nothing else was promised for them, so nothing counts as given up.
     """
+    if smaller is not None and (purpose is Purpose.PARTIAL or workload.options.prefers_smaller):
+        return replace(plan(workload, smaller, remaining_ms, purpose=purpose), by_smaller=True)
     if purpose is Purpose.PARTIAL:
         return replace(NO_DECODE, predicted_ms=workload.predict_ms(cost, 1, word_times=False))
     candidates = tuple(plans_by_accuracy(workload, cost, smaller))
@@ -114,7 +113,7 @@ def plans_by_accuracy(workload: Workload, cost: CostModel, smaller: CostModel | 
     yield from _plans(workload, cost)
     if smaller is not None:
         for cheaper in _plans(workload, smaller):
-            yield replace(cheaper, degraded=(*cheaper.degraded, "model"))
+            yield replace(cheaper, degraded=(*cheaper.degraded, "model"), by_smaller=True)
 
 
 def _plans(workload: Workload, cost: CostModel) -> Iterator[Plan]:

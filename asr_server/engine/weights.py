@@ -66,6 +66,9 @@ _PACKAGES: Mapping[str, _WeightPackage] = MappingProxyType(
 )
 
 
+_SMALLER: Mapping[str, str] = MappingProxyType({"base": "tiny.en"})
+
+
 def default_cache_dir() -> Path:
     """Where joined weights are kept unless a directory is given."""
     return Path.home() / ".cache" / "asr-server"
@@ -89,6 +92,13 @@ def resolve(model: str, cache_dir: Path | None = None) -> ModelFiles:
     if model in _PACKAGES and (parts := _installed(_PACKAGES[model])):
         return _checked(model, parts[0], expected) if len(parts) == 1 else _join_once(model, parts, cached, expected)
     return _checked(model, _download(model, cached), expected)
+
+
+def smaller_than(model: str, cache_dir: Path | None = None) -> str:
+    """The model that speeds `model` up beside it, if it is here: nothing is downloaded. Empty: none."""
+    smaller = _SMALLER.get(model, "")
+    is_cached = ((cache_dir or default_cache_dir()) / "models" / smaller).is_dir()
+    return smaller if smaller and (is_cached or (smaller in _PACKAGES and _installed(_PACKAGES[smaller]))) else ""
 
 
 def _installed(package: _WeightPackage) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from asr_server.events import Finalized, UtteranceEnded, WordPlaces
+from asr_server.events import Final, Finalized, UtteranceEnded, WordPlaces
 from asr_server.session.stability import StablePrefix
 from asr_server.transcript import Hypothesis, Word
 
@@ -23,6 +23,13 @@ class Awaited:
     hypothesis: Hypothesis | None = None
     word_places: WordPlaces = WordPlaces.UNWANTED
     """When its words are to come."""
+
+    @property
+    def final(self) -> Final:
+        """With what was shown as stable. Only of one that was answered."""
+        assert self.hypothesis is not None, "only answered finals leave"
+        kept, overruled = self.prefix.kept_in(self.hypothesis)
+        return Final(self.job, self.segment, self.start_sample, self.end_sample, kept, overruled)
 
     @property
     def words_follow(self) -> bool:

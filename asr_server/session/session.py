@@ -23,7 +23,6 @@ from asr_server.events import (
     Eager,
     EagerSettled,
     Event,
-    Final,
     Finalized,
     Partial,
     Purpose,
@@ -40,8 +39,7 @@ from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
 from asr_server.session.segment import Committing, OpenSegment, Speculation
-from asr_server.session.stability import StablePrefix
-from asr_server.transcript import Alternative, Hypothesis, Word
+from asr_server.transcript import Hypothesis, Word
 from audio_norm import Conditioned, DataDefinition, Samples, Span, Taken
 
 _ONSET_SAMPLES = 1_600
@@ -152,7 +150,7 @@ class Session:
         if speculation is not None and speculation.job == job and speculation.hypothesis is not None:
             speculation.hypothesis = replace(speculation.hypothesis, words=words)
         elif self._wordless is not None and self._wordless.job == job:
-            self._audio.told(_final(self._wordless.with_words(words)).hypothesis.words)
+            self._audio.told(self._wordless.with_words(words).final.hypothesis.words)
             self._wordless = None
         else:
             self._order.place(job, words)
@@ -256,7 +254,7 @@ class Session:
         segment.committing = None
         if self._order:
             return
-        hypothesis, _ = _keeping(segment.prefix, hypothesis)
+        hypothesis, _ = segment.prefix.kept_in(hypothesis)
         count = committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
         if not count:
             return
@@ -484,7 +482,7 @@ class Session:
             if not isinstance(answer, Awaited):
                 yield answer
                 continue
-            final = _final(answer)
+            final = answer.final
             if self._wordless is not None:
                 self._audio.told(())  # the words before these are not known in time
             self._wordless = answer if answer.words_follow else None
@@ -501,19 +499,3 @@ class Session:
         if told:
             rest = text.removeprefix(told)
             yield EagerSettled(segment, at_sample, stood=text.startswith(told) and not rest[:1].isalnum())
-
-
-def _final(awaited: Awaited) -> Final:
-    hypothesis = awaited.hypothesis
-    assert hypothesis is not None, "only answered finals leave"
-    kept, overruled = _keeping(awaited.prefix, hypothesis)
-    return Final(awaited.job, awaited.segment, awaited.start_sample, awaited.end_sample, kept, overruled)
-
-
-def _keeping(prefix: StablePrefix, hypothesis: Hypothesis) -> tuple[Hypothesis, bool]:
-    """With what was shown as stable put back, and whether it had other words there."""
-    kept = prefix.keep(hypothesis.text, hypothesis.words, hypothesis.language)
-    if kept.text == hypothesis.text:
-        return hypothesis, kept.overruled
-    best = Alternative(kept.text, hypothesis.confidence)
-    return replace(hypothesis, alternatives=(best, *hypothesis.alternatives[1:]), words=kept.words), kept.overruled

@@ -130,7 +130,7 @@ class JsonDisplay:
         self._out.flush()
 
     def partial(self, result: Result) -> None:
-        self._write({"type": "partial", **_spoken(result), "stable_text": result.stable_text})
+        self._write({"type": "eager" if result.is_eager else "partial", **_spoken(result), "stable_text": result.stable_text})
 
     def final(self, result: Result, ttfs_ms: float | None) -> None:
         line: dict[str, object] = {"type": "final", **_spoken(result), "confidence": _round(result.confidence, 4)}

@@ -166,7 +166,25 @@ def test_the_model_is_given_up_last_and_then_keeps_what_it_can(remaining_ms: flo
 
 def test_a_smaller_model_that_is_dearer_and_does_not_fit_is_left_alone() -> None:
     assert planned(BEAM, 0, smaller=COST.scaled(2)).degraded == ("beam",)
-    assert planned(DecodeOptions(beam_size=1), 0, Purpose.PARTIAL, smaller=SMALLER).degraded == ()
+
+
+def test_partials_are_by_the_smaller_model_which_was_not_promised_otherwise() -> None:
+    for smaller in (SMALLER, COST.scaled(2)):
+        chosen = planned(BEAM_WORDS, 0, Purpose.PARTIAL, smaller=smaller)
+        assert (chosen.by_smaller, chosen.degraded, chosen.beam_size) == (True, (), 1)
+        assert chosen.predicted_ms == workload(BEAM_WORDS).predict_ms(smaller, 1, word_times=False)
+    assert not planned(BEAM_WORDS, 0, Purpose.PARTIAL).by_smaller
+
+
+@pytest.mark.parametrize("purpose", [Purpose.FINAL, Purpose.SPECULATIVE])
+def test_who_prefers_the_smaller_model_gives_up_no_model_with_it(purpose: Purpose) -> None:
+    prefers = replace(BEAM_WORDS, prefers_smaller=True)
+
+    chosen = [planned(prefers, remaining_ms, purpose, SMALLER) for remaining_ms in (225, 224, 0)]
+
+    assert all(one.by_smaller for one in chosen)
+    assert [(one.beam_size, one.degraded) for one in chosen] == [(5, ()), (2, ("beam",)), (1, ("beam", "words"))]
+    assert planned(prefers, 450, purpose) == planned(BEAM_WORDS, 450, purpose)
 
 
 def test_the_cheapest_plan_is_taken_by_prediction_where_a_calibration_found_greedy_dearer() -> None:

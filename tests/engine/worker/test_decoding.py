@@ -301,6 +301,28 @@ async def test_a_smaller_model_decodes_what_would_be_late_otherwise(
     assert ("smaller" in decoded.decoding.hypothesis.text) == (model == "smaller")
 
 
+@pytest.mark.parametrize(
+    ("language", "purpose", "prefers", "model"),
+    [
+        ("en", Purpose.PARTIAL, False, "smaller"),
+        ("de", Purpose.PARTIAL, False, "fake"),
+        ("auto", Purpose.PARTIAL, False, "fake"),
+        ("en", Purpose.FINAL, True, "smaller"),
+        ("en", Purpose.FINAL, False, "fake"),
+        ("de", Purpose.FINAL, True, "fake"),
+    ],
+)
+async def test_a_smaller_model_decodes_partials_and_for_who_prefers_it_if_it_speaks_the_language(
+    language: str, purpose: Purpose, prefers: bool, model: str
+) -> None:
+    options = DecodeOptions(language=language, beam_size=1, prefers_smaller=prefers)
+    engine, smaller = FakeEngine(languages=("en", "de")), FakeEngine(model="smaller")
+    async with Worker(engine, now=FakeClock(), smaller=smaller) as worker:
+        decoded = await result(worker.submit(job(options=options, purpose=purpose, samples=FIVE_SECONDS)))
+
+    assert (decoded.release.model, decoded.degraded) == (model, ())
+
+
 @pytest.mark.parametrize(("field", "value"), [("threads", 0), ("max_queued", 0), ("margin_ms", -1.0), ("retry_after_s", 0.0)])
 def test_options_that_cannot_work_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"worker {field} is"):
