@@ -27,7 +27,7 @@ from asr_server.api.status import status_of
 from asr_server.api.stream import MAX_OPEN_FINALS
 from asr_server.api.wire import Served, system_version
 from asr_server.engine.load import WorkerLoad
-from asr_server.engine.weights import resolve, smaller_than
+from asr_server.engine.weights import resolve, smaller_beside
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.errors import BadSettings, NotServing
@@ -35,7 +35,7 @@ from asr_server.machine import usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.presets import PRESETS, Preset
-from asr_server.settings import AUTO, Settings
+from asr_server.settings import Settings
 from asr_server.version import code_version
 from asr_server.watch.stall import LoopStallMonitor
 from asr_server.watch.telemetry import TelemetryOptions, open_telemetry
@@ -195,7 +195,7 @@ def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
         beam_size=max(engine.beam_size, settings.limits.max_alternatives),
     )
     main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
-    smaller = smaller_than(settings.model, settings.cache_dir) if engine.smaller_model == AUTO else engine.smaller_model
+    smaller = smaller_beside(settings.model, engine.smaller_model, settings.cache_dir)
     return _Engines(main, WhisperEngine.load(resolve(smaller, settings.cache_dir), options) if smaller else None)
 
 
@@ -228,13 +228,15 @@ def _host(settings: Settings, definition: DataDefinition, engines: _Engines, wor
             f"default_language is {settings.default_language!r}, {engine.release.model} speaks: {', '.join(engine.languages)}, or auto"
         )
     served = Served(
-        models=(engine.release.model,),
+        model=engine.release.model,
         languages=engine.languages,
         default_language=settings.default_language,
         limits=settings.limits,
         budget=settings.budget,
         presets=_presets(settings),
         max_beam_size=settings.engine.beam_size,
+        smaller_model=engines.smaller.release.model if engines.smaller is not None else "",
+        smaller_languages=engines.smaller.languages if engines.smaller is not None else (),
     )
     system = system_version(code_version(), (definition.version, definition.digest), engine.release)
     load = WorkerLoad(engine.cost, worker.threads, engine.options.margin_ms, lambda: worker.busy_s)

@@ -13,7 +13,18 @@ class Purpose(Enum):
     FINAL = 0
     SPECULATIVE = 1
     """Begun inside the silence: the final, if the speaker has stopped; else of no use."""
-    PARTIAL = 2
+    OFFLINE = 2
+    """A final of audio that is all there, such as a file: nobody listens for it."""
+    PARTIAL = 3
+
+
+class Tier(Enum):
+    """By which model, where there are two, the main one and a smaller one."""
+
+    MAIN = "main"
+    ANY = "any"
+    """The main one; partials by the smaller one, and what would be late otherwise."""
+    SMALLER = "smaller"
 
 
 class WordPlaces(Enum):

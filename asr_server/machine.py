@@ -2,26 +2,45 @@
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
-def usable_cores(cgroup: Path = _CGROUP) -> int:
-    """Cores this process may run on: its affinity, cut by the CPU quota of its control group (a container's limit), at least 1."""
+def usable_cores(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> int:
+    """Cores this process may run on: its affinity, cut by the least CPU quota of its control group and those around it (a container's
+    limit, systemd's `CPUQuota`), at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota_cores(cgroup)
-    return max(1, min(cores, math.floor(quota)) if quota is not None else cores)
+    quotas = [quota for folder in _groups(cgroup, membership) if (quota := _quota_cores(folder)) is not None]
+    return max(1, min(cores, *(math.floor(quota) for quota in quotas)) if quotas else cores)
 
 
-def _quota_cores(cgroup: Path) -> float | None:
-    """None when there is no limit, or no control group of version 2 or 1 to read."""
+def _groups(cgroup: Path, membership: Path) -> Iterator[Path]:
+    """The folders of this process's control group and of all around it, of version 2 and 1; some may not be there."""
+    roots = {"": cgroup, "cpu": cgroup / "cpu"}
+    yield from roots.values()
     try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        root = roots.get("cpu" if "cpu" in controllers.split(",") else controllers)
+        if root is not None:
+            inside = PurePosixPath(group.strip("/"))
+            yield from (root / around for around in (inside, *inside.parents))
+
+
+def _quota_cores(folder: Path) -> float | None:
+    """None when there is no limit, or no control group of version 2 or 1."""
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
     if quota in {"max", "-1"}:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from asr_server.events import Tier
 from asr_server.session import SessionOptions
 
 PresetName = Literal["fast", "balanced", "accurate"]
@@ -17,8 +18,7 @@ class Preset:
     name: PresetName
     session: SessionOptions
     beam_size: int
-    prefers_smaller: bool = False
-    """By the smaller model, where one is loaded that speaks the language."""
+    tier: Tier = Tier.ANY
 
     @property
     def without_waiting(self) -> "Preset":
@@ -48,7 +48,7 @@ PRESETS: Mapping[PresetName, Preset] = {
                 soft_segment_ms=7_500,
             ),
             beam_size=2,
-            prefers_smaller=True,
+            tier=Tier.SMALLER,
         ),
         Preset(
             "balanced",

@@ -21,8 +21,6 @@ from asr_server.presets import PresetName, with_longest_segment, with_stop
 from asr_server.session import SessionOptions
 
 ENV_PREFIX = "ASR_"
-AUTO = "auto"
-"""What fits the rest of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class EngineSettings:
     """Decodes done together when all workers are busy; 1: none are, 0: 4 on a processor, 16 on a GPU."""
     beam_size: Annotated[int, Field(ge=1, le=10)] = 5
     """Largest beam, whatever the preset."""
-    smaller_model: str = AUTO
+    smaller_model: str = "auto"
     """For the languages it speaks: decodes partials, all of the preset `fast`, and a final that would be late even with the narrowest
     search, which says so. "auto": tiny.en beside base, if it is installed; empty: none."""
 

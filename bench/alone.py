@@ -41,9 +41,10 @@ class Alone:
 
 
 def measure_floor(
-    results: Sequence[Spoken], engine: Engine, definition: DataDefinition, measured: Callable[[], None]
+    results: Sequence[Spoken], engine: Engine, definition: DataDefinition, measured: Callable[[], None], others: Sequence[Engine] = ()
 ) -> list[tuple[float | None, ...]]:
-    """The engine on each segment of each clip, one after the other. `measured` is called after each clip.
+    """The engine on each segment of each clip, one after the other, or of `others` the one whose model decoded it. `measured` is called
+    after each clip.
 
     None for a segment that the data definition rejects, and for clips in a language the engine does not speak. To be done before a second
     model is loaded: its threads spin for a while after each decode, at this one's expense.
@@ -52,9 +53,10 @@ def measure_floor(
     def floor(clip: Clip, final: FinalSeen) -> float | None:
         language = primary_tag(clip.language)
         normalized = definition.normalize(_segment(frames, rate_hz, final, definition.silence), rate_hz)
-        if normalized.rejected is not None or language not in engine.languages:
+        chosen = next((other for other in others if other.release.model == final.model), engine)
+        if normalized.rejected is not None or language not in chosen.languages:
             return None
-        return _timed_ms(partial(engine.decode, normalized, DecodeOptions(language=language, beam_size=max(final.ledger.beam_size, 1))))
+        return _timed_ms(partial(chosen.decode, normalized, DecodeOptions(language=language, beam_size=max(final.ledger.beam_size, 1))))
 
     floor_ms = []
     for spoken in results:

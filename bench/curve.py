@@ -8,7 +8,7 @@ from typing import Any
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Workload
 from asr_server.engine.whisper import WhisperEngine
-from asr_server.events import DecodeWanted, Purpose, WordPlaces
+from asr_server.events import DecodeWanted, Purpose, Tier, WordPlaces
 from asr_server.presets import Preset
 from asr_server.session import SessionOptions
 from asr_server.transcript import Hypothesis
@@ -30,10 +30,11 @@ class Point:
     name: str
     session: SessionOptions
     beam_size: int
+    tier: Tier = Tier.ANY
 
     @classmethod
     def of_preset(cls, preset: Preset) -> "Point":
-        return cls(preset.name, preset.session, preset.beam_size)
+        return cls(preset.name, preset.session, preset.beam_size, preset.tier)
 
     def varied(self, name: str, changes: Mapping[str, int | bool]) -> "Point":
         """The same with other options of the session, or another `beam_size`. Raises ValueError for a value that is not accepted."""
@@ -41,13 +42,22 @@ class Point:
         if beam < 1:
             raise ValueError(f"beam_size is {beam}, must be at least 1")
         rest: dict[str, Any] = {key: value for key, value in changes.items() if key != "beam_size"}
-        return Point(name, replace(self.session, **rest), beam)
+        return replace(self, name=name, session=replace(self.session, **rest), beam_size=beam)
 
 
 class ClipSimulator:
     """One clip under many rules. Decodes that several rules ask for are done once."""
 
-    def __init__(self, chunks: list[Taken], language: str, engine: WhisperEngine, definition: DataDefinition) -> None:
+    def __init__(
+        self,
+        chunks: list[Taken],
+        language: str,
+        engine: WhisperEngine,
+        definition: DataDefinition,
+        smaller: WhisperEngine | None = None,
+    ) -> None:
+        """`smaller`: decodes what a server with one beside `engine` has it decode, where it speaks the language."""
+        self._smaller = smaller if smaller is not None and language in smaller.languages else None
         self._chunks = chunks
         self._language = language
         self._engine = engine
@@ -55,21 +65,23 @@ class ClipSimulator:
         self._heard: dict[object, Hypothesis] = {}
 
     def run(self, point: Point) -> Simulated:
-        return simulate(self._chunks, point.session, self._definition, lambda wanted: self._answer(wanted, point.beam_size))
+        return simulate(self._chunks, point.session, self._definition, lambda wanted: self._answer(wanted, point))
 
-    def _answer(self, wanted: DecodeWanted, beam_size: int) -> Answer:
-        beam_size = 1 if wanted.purpose is Purpose.PARTIAL else beam_size
+    def _answer(self, wanted: DecodeWanted, point: Point) -> Answer:
+        is_partial = wanted.purpose is Purpose.PARTIAL
+        by_smaller = self._smaller is not None and (is_partial or point.tier is Tier.SMALLER)
+        engine = self._smaller if self._smaller is not None and by_smaller else self._engine
+        beam_size = 1 if is_partial else point.beam_size
         options = DecodeOptions(language=self._language, beam_size=beam_size, said=wanted.said, word_places=wanted.word_places)
         normalized = self._definition.finish(wanted.window)
-        margin_ms = self._engine.options.margin_ms
-        took_ms = Workload.of(normalized, options, margin_ms).predict_ms(self._engine.cost, beam_size, word_times=False)
-        words_ms = self._engine.cost.align_ms if wanted.word_places is WordPlaces.AFTER else 0.0
-        return Answer(0.0 if normalized.rejected else took_ms, lambda: self._hear(wanted.window, normalized, options), words_ms)
+        took_ms = Workload.of(normalized, options, engine.options.margin_ms).predict_ms(engine.cost, beam_size, word_times=False)
+        words_ms = engine.cost.align_ms if wanted.word_places is WordPlaces.AFTER else 0.0
+        return Answer(0.0 if normalized.rejected else took_ms, lambda: self._hear(engine, wanted.window, normalized, options), words_ms)
 
-    def _hear(self, window: SpeechWindow, normalized: Normalized, options: DecodeOptions) -> Hypothesis:
-        key = (window.start_sample, window.end_sample, window.speech, options)
+    def _hear(self, engine: WhisperEngine, window: SpeechWindow, normalized: Normalized, options: DecodeOptions) -> Hypothesis:
+        key = (engine.release.model, window.start_sample, window.end_sample, window.speech, options)
         if key not in self._heard:
-            self._heard[key] = self._engine.decode(normalized, options).hypothesis
+            self._heard[key] = engine.decode(normalized, options).hypothesis
         return self._heard[key]
 
 

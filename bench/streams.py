@@ -82,6 +82,8 @@ class FinalSeen:
     """From the moment a microphone had the last speech sample of the clip to this final being here; below 0 for earlier segments."""
     ledger: LedgerView
     segment: int = 0
+    model: str = ""
+    """That decoded it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +195,17 @@ async def speak(
     except AsrError as failure:
         error = str(failure)
     finals = tuple(_seen(text, microphone, part.end) for text in texts if text.is_final)
-    shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts if not _is_eager(text))
-    eager = tuple(EagerSeen(text.segment, text.text, _held_after_ms(text, microphone, part.end.at_s)) for text in texts if _is_eager(text))
+    shown = tuple(_shown(text, microphone, part.speech_start_s) for text in texts if not text.is_eager)
+    eager = tuple(EagerSeen(text.segment, text.text, _held_after_ms(text, microphone, part.end.at_s)) for text in texts if text.is_eager)
     answer_ms = None if error else ending.answer_ms(max((text.received_at_s for text in texts if text.is_final), default=None))
     return Spoken(part, finals, tuple(microphone.lags), error, refused, shown, eager, eager_stood, answer_ms, retry_after_s)
 
 
-def _is_eager(text: Result) -> bool:
-    return not text.is_final and text.stability == 1.0
-
-
 def _seen(final: Result, microphone: Microphone, end: SpeechEnd) -> FinalSeen:
     assert final.ledger is not None, "every final carries a ledger"
-    return FinalSeen(final.text, final.start_s, final.end_s, _held_after_ms(final, microphone, end.at_s), final.ledger, final.segment)
+    held_after_ms = _held_after_ms(final, microphone, end.at_s)
+    model = final.system.model if final.system is not None else ""
+    return FinalSeen(final.text, final.start_s, final.end_s, held_after_ms, final.ledger, final.segment, model)
 
 
 def _shown(text: Result, microphone: Microphone, speech_start_s: float) -> Shown:

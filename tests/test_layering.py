@@ -57,7 +57,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.watch.observer",
     ),
     # Putting it together.
-    "asr_server.presets": ("asr_server.session",),
+    "asr_server.presets": ("asr_server.events", "asr_server.session"),  # of the events only their values
     "asr_server.settings": ("asr_server.api.limits", "asr_server.budget", "asr_server.errors", "asr_server.presets", "asr_server.session"),
     "asr_server.app": ("audio_norm", "asr_server"),
     # The command line: a server through `app`, everything else through the client.

@@ -15,7 +15,8 @@ class Load(Protocol):
 
     def opened(self, now_s: float) -> None: ...
 
-    def closed(self, lasted_s: float, now_s: float) -> None: ...
+    def closed(self, lasted_s: float | None, now_s: float) -> None:
+        """`lasted_s`: None for one that ended before it had begun."""
 
     def fits_one_more(self, now_s: float) -> bool: ...
 
@@ -30,6 +31,7 @@ class Admission:
         self._limits = limits
         self._now = now
         self._numbers = count(1)
+        self._begun: set[int] = set()
         self._active = 0
         self._load: Load | None = None
         self._closed_because = "the server is loading its model"
@@ -51,7 +53,8 @@ class Admission:
     @contextmanager
     def enter(self, *, live: bool = True) -> Iterator[int]:
         """A number for a new session. Raises `NotServing` or `Overloaded`. `live`: somebody speaks and waits for answers in time; a
-        session that is not has no time promised, and only their number is limited."""
+        session that is not has no time promised, and only their number is limited. How long it lasts teaches nothing unless it is
+        `begun`."""
         if self._closed_because:
             raise NotServing(self._closed_because)
         came_s, load = self._now(), self._load if live else None
@@ -63,13 +66,20 @@ class Admission:
         self._active += 1
         if load is not None:
             load.opened(came_s)
+        number = next(self._numbers)
         try:
-            yield next(self._numbers)
+            yield number
         finally:
             self._active -= 1
+            has_begun = number in self._begun
+            self._begun.discard(number)
             if load is not None:
                 left_s = self._now()
-                load.closed(left_s - came_s, left_s)
+                load.closed(left_s - came_s if has_begun else None, left_s)
+
+    def begun(self, number: int) -> None:
+        """The session's caller has asked for something that is accepted: it is no probe, and no mistake."""
+        self._begun.add(number)
 
     def _retry_after_s(self, load: Load | None, now_s: float) -> float:
         return round(load.refused(now_s), 1) if load is not None else self._limits.retry_after_s

@@ -127,7 +127,7 @@ def server_info(info: pb.GetServerInfoResponse) -> ServerInfo:
         endpointing_ms={field.name: getattr(info.endpointing, field.name) for field in pb.EndpointingConfig.DESCRIPTOR.fields},
         budget=_slices(info.budget),
         presets=tuple(
-            PresetView(preset.name, preset.shortest_stop_ms, preset.longest_stop_ms, preset.beam_size, preset.context_ms)
+            PresetView(preset.name, preset.shortest_stop_ms, preset.longest_stop_ms, preset.beam_size, preset.context_ms, preset.model)
             for preset in info.presets
         ),
         encodings=tuple(pb.RecognitionConfig.AudioEncoding.Name(encoding) for encoding in info.encodings),

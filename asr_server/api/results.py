@@ -148,6 +148,8 @@ class PresetView:
     longest_stop_ms: int
     beam_size: int
     context_ms: int
+    model: str = ""
+    """That decodes finals in time, where it speaks the language."""
 
 
 @dataclass(frozen=True, slots=True)

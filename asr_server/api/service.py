@@ -83,7 +83,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                 wanted = await self._first_message(requests)
                 if wanted is None:
                     return
-                self._describe(session, wanted)
+                self._begin(session, wanted)
                 await context.send_initial_metadata((ACCEPTED_METADATA,))
                 stream = Stream(self._host, session, wanted, current_call.get(), context.write)
                 with self._open_streams() as opened:
@@ -100,7 +100,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
         try:
             with self._admission.enter(live=False) as session:
                 wanted = parse_recognize(request, self._host.served)
-                self._describe(session, wanted)
+                self._begin(session, wanted)
                 with self._open_streams() as opened:
                     return await recognize(self._host, session, wanted, request.audio, current_call.get(), opened=opened)
         except (AsrError, AudioError) as error:
@@ -163,6 +163,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
                     longest_stop_ms=preset.session.vad_stop_ms,
                     beam_size=min(preset.beam_size, served.max_beam_size),
                     context_ms=preset.session.context_ms,
+                    model=served.model_of(preset),
                 )
                 for preset in served.presets
             ],
@@ -191,7 +192,8 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             raise WrongOrder(f"the first message carries {kind or 'nothing'}, expected: config")
         return parse_streaming_config(first.config, self._host.served)
 
-    def _describe(self, session: int, wanted: Wanted) -> None:
+    def _begin(self, session: int, wanted: Wanted) -> None:
+        self._admission.begun(session)
         current_call.get().describe(
             {
                 **system_attributes(self._host.system),

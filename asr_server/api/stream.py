@@ -85,6 +85,7 @@ class Stream:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
+        self._is_whole = False
         self._read_all = False
         self._over = False
         self._fault: AsrError | AudioError | None = None
@@ -102,6 +103,7 @@ class Stream:
 
     async def run_whole(self, pieces: Sequence[Taken]) -> None:
         """The same for audio that is all there, taken in already."""
+        self._is_whole = True
         await self._run(self._hear_whole(pieces))
 
     async def _run(self, reading: Coroutine[None, None, None]) -> None:
@@ -197,8 +199,10 @@ class Stream:
         """The audio waits for us, not we for it: the clock of a piece starts when it is looked at."""
         for piece in pieces:
             await asyncio.sleep(0)
-            # One segment after the other, so that each goes on from what was said before it, however busy the server is.
-            await self._until_room(1 if self._wanted.session.context_ms else MAX_OPEN_FINALS)
+            await self._until_room()
+            if self._wanted.session.context_ms:
+                # One segment after the other, so that each goes on from what was said before it, however busy the server is.
+                await self._until_told()
             self._hear_piece(piece, self._host.now())
 
     def _hear_piece(self, taken: Taken, arrived_s: float) -> None:
@@ -227,8 +231,14 @@ class Stream:
         self._read_all = True
         self._changed.set()
 
-    async def _until_room(self, open_finals: int = MAX_OPEN_FINALS) -> None:
-        while len(self._asked) >= open_finals or len(self._outbox) + self._session.open_answers >= MAX_OUTBOX:
+    async def _until_room(self) -> None:
+        while len(self._asked) >= MAX_OPEN_FINALS or len(self._outbox) + self._session.open_answers >= MAX_OUTBOX:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _until_told(self) -> None:
+        """Everything that was asked for has been answered, with the places of its words."""
+        while self._asked or self._session.awaits_words:
             self._room.clear()
             await self._room.wait()
 
@@ -258,7 +268,7 @@ class Stream:
         job = DecodeJob(
             owner=self._owner,
             job=wanted.job,
-            purpose=wanted.purpose,
+            purpose=Purpose.OFFLINE if self._is_whole and wanted.purpose is Purpose.FINAL else wanted.purpose,
             window=wanted.window,
             options=replace(self._wanted.decode, said=wanted.said, word_places=wanted.word_places),
             condition=host.definition.finish,
@@ -309,6 +319,7 @@ class Stream:
             return
         try:
             self._session.place(job, words)
+            self._room.set()
         except Exception as failure:  # noqa: BLE001
             self._fail(failure)
 

@@ -11,7 +11,7 @@ from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions, Release
 from asr_server.engine.worker import Decoded
 from asr_server.errors import InvalidRequest
-from asr_server.events import Eager, Final, Partial
+from asr_server.events import Eager, Final, Partial, Tier
 from asr_server.pb import asr_pb2 as pb
 from asr_server.presets import Preset, with_longest_segment, with_stop
 from asr_server.session import SessionOptions
@@ -39,7 +39,7 @@ ENCODINGS: Mapping[pb.RecognitionConfig.AudioEncoding, Encoding] = {
 class Served:
     """What this server serves, as far as requests are checked against it."""
 
-    models: tuple[str, ...]
+    model: str
     languages: tuple[str, ...]
     default_language: str
     limits: Limits
@@ -48,6 +48,13 @@ class Served:
     """The default one first."""
     max_beam_size: int = 5
     """Whatever the preset."""
+    smaller_model: str = ""
+    """Beside `model`; empty: none."""
+    smaller_languages: tuple[str, ...] = ()
+
+    def model_of(self, preset: Preset) -> str:
+        """Which decodes finals that are in time, in the languages it speaks."""
+        return self.smaller_model if preset.tier is Tier.SMALLER and self.smaller_model else self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
     if not message.audio:
         found.add("audio", "is empty: a whole file or buffer is expected")
     budget = _budget(message.latency_budget_ms, served, found)
+    if not message.latency_budget_ms:
+        budget = served.budget.scaled_to(max(served.budget.total_ms, served.limits.latency_budget_max_ms))
     patient = next((preset for preset in served.presets if preset.name == "accurate"), served.presets[0])
     preset = _preset(message.preset, served, patient, found).without_waiting
     preset = replace(preset, session=_session(message.endpointing, preset.session, found))
@@ -174,10 +183,16 @@ def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violatio
     highest_channel = max(message.audio_channel_count, 1) if message.audio_channel_count or encoding in RAW else MAX_CHANNELS
     if not 0 <= message.audio_channel <= highest_channel:
         found.add("config.audio_channel", f"{message.audio_channel} is not accepted: 0 (mean of all) or 1 to {highest_channel}")
-    if message.model and message.model not in served.models:
-        found.add("config.model", f"{message.model!r} is not held here, accepted: {', '.join(served.models)}, or unset")
+    tier, speaks, languages = preset.tier, served.model, served.languages
+    if message.model and message.model == served.smaller_model:
+        tier, speaks, languages = Tier.SMALLER, served.smaller_model, served.smaller_languages
+    elif message.model == served.model:
+        tier = Tier.MAIN
+    elif message.model:
+        held = ", ".join(name for name in (served.model, served.smaller_model) if name)
+        found.add("config.model", f"{message.model!r} is not held here, accepted: {held}, or unset")
     found.check_range("config.max_alternatives", message.max_alternatives, 0, limits.max_alternatives, "")
-    language = _language(message.language_code, served, found)
+    language = _language(message.language_code, served.default_language, languages, speaks, found)
     phrases = tuple(phrase for context in message.speech_contexts for phrase in context.phrases)
     if len(phrases) > limits.max_phrases:
         found.add("config.speech_contexts", f"{len(phrases)} phrases, accepted: {limits.max_phrases}")
@@ -199,22 +214,19 @@ def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violatio
             beam_size=max(min(preset.beam_size, served.max_beam_size), alternatives),
             word_times=message.enable_word_time_offsets,
             max_alternatives=alternatives,
-            prefers_smaller=preset.prefers_smaller,
+            tier=tier,
             phrases=phrases,
         ),
         budget=budget,
     )
 
 
-def _language(tag: str, served: Served, found: _Violations) -> str:
-    if not tag:
-        return served.default_language
-    primary = tag.replace("_", "-").split("-")[0].lower()
+def _language(tag: str, default: str, languages: tuple[str, ...], model: str, found: _Violations) -> str:
+    primary = (tag or default).replace("_", "-").split("-")[0].lower()
     if primary == AUTO:
-        return AUTO if len(served.languages) > 1 else served.languages[0]
-    if primary not in served.languages:
-        spoken = ", ".join(served.languages)
-        found.add("config.language_code", f"{tag!r} is not spoken by {served.models[0]}, accepted: {spoken}, or auto")
+        return AUTO if len(languages) > 1 else languages[0]
+    if primary not in languages:
+        found.add("config.language_code", f"{tag or default!r} is not spoken by {model}, accepted: {', '.join(languages)}, or auto")
     return primary
 
 
@@ -274,7 +286,7 @@ def final_result(final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, 
         pb.SpeechRecognitionAlternative(transcript=alternative.text, confidence=alternative.confidence)
         for alternative in hypothesis.alternatives
     ]
-    if wanted.decode.word_times:
+    if wanted.decode.word_times and "words" not in ledger.degraded:
         alternatives[0].words.extend(_word(word, rate_hz) for word in hypothesis.words)
     return pb.StreamingRecognitionResult(
         alternatives=alternatives,

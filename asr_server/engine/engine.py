@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from asr_server.engine.cost import CostModel
 from asr_server.errors import EngineFailed
-from asr_server.events import Said, WordPlaces
+from asr_server.events import Said, Tier, WordPlaces
 from asr_server.transcript import Hypothesis
 from audio_norm import Normalized
 
@@ -29,8 +29,8 @@ class DecodeOptions:
     said: Said | None = None
     """What the audio begins with and has been told already: the hypothesis holds what follows it. Positions are those of the stream."""
     max_alternatives: int = 1
-    prefers_smaller: bool = False
-    """By the smaller model, where there is one that speaks the language."""
+    tier: Tier = Tier.ANY
+    """By which model, where there is a smaller one that speaks the language."""
     phrases: tuple[str, ...] = ()
     """Words to spell like this, most important first. An engine has room for only so many and leaves out what does not fit
     (`Decoding.phrases_used`): Whisper for 64 tokens, about 3 of them a heading, 2 to 5 a name with its comma."""

@@ -1,10 +1,10 @@
 """A thread's turn: condition a job, plan it, see who may join, decode, and learn from what it took."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from asr_server.engine.batch import Batch, Member
 from asr_server.engine.correction import Prediction
@@ -35,6 +35,9 @@ class Queued(Protocol):
 
 
 Item = TypeVar("Item", bound=Queued)
+
+Factors: TypeAlias = Mapping[bool, float]
+"""What predictions are corrected by: False for the main model, True for the smaller one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,15 @@ class JobDecoder:
         self._options = options
         self._now = now
         self._learning = threading.Lock()
-        self._prediction = Prediction.unlearnt(options.threads)
-        self._together = Prediction.unlearnt(1)
+        # Of the main model and of the smaller one: one of them may suffer more from what runs beside it.
+        self._predictions = {by_smaller: Prediction.unlearnt(options.threads) for by_smaller in (False, True)}
+        self._together = {by_smaller: Prediction.unlearnt(1) for by_smaller in (False, True)}
         """Of batches, by what they should take after the correction that decodes alone have taught."""
 
     @property
     def prediction(self) -> Prediction:
-        """Of decodes alone."""
-        return self._prediction
+        """Of decodes alone, by the main model."""
+        return self._predictions[False]
 
     def decode(self, first: Item, running: int, company: Company[Item]) -> None:
         """Decodes `first` and whom it claims. `running`: threads at work, this one included.
@@ -111,22 +115,22 @@ class JobDecoder:
                 done(item, _as_ours(error))
 
     def _decode(self, first: Item, running: int, company: Company[Item]) -> None:
-        factor = self._prediction.factor(running)
-        leader = self._ready(first, company, factor)
+        factors = {by_smaller: prediction.factor(running) for by_smaller, prediction in self._predictions.items()}
+        leader = self._ready(first, company, factors)
         if leader is None:
             return
         members = [leader]
         if self._options.max_batch > 1:
-            joined = self._companions(leader, factor, company)
-            members += [ready for item, planned in joined if (ready := self._ready(item, company, factor, planned)) is not None]
+            joined = self._companions(leader, factors, company)
+            members += [ready for item, planned in joined if (ready := self._ready(item, company, factors, planned)) is not None]
         learn: Callable[[float], None]
         if len(members) == 1:
-            learn = partial(self._learn_alone, running, factor, leader.plan.predicted_ms)
+            learn = partial(self._learn_alone, running, factors, leader.plan)
         else:
-            members, learn = self._as_batch(members, factor)
+            members, learn = self._as_batch(members, factors)
         self._decode_members(members, learn, company)
 
-    def _ready(self, item: Item, company: Company[Item], factor: float, planned: Plan | None = None) -> _Ready[Item] | None:
+    def _ready(self, item: Item, company: Company[Item], factors: Factors, planned: Plan | None = None) -> _Ready[Item] | None:
         """With a plan for the time that is left, unless it has one. None when the job has ended with that: rejected, or failed."""
         job = item.work
         outcome: Decoded | AsrError
@@ -135,20 +139,20 @@ class JobDecoder:
             normalized = job.condition(job.window)
             stages = (Stage("queue", item.queued_s, taken_s), Stage("condition", taken_s, self._now()))
             if normalized.rejected is None:
-                return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factor))
+                return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factors))
             outcome = Decoded(Decoding(Hypothesis(rejected=normalized.rejected)), normalized, NO_DECODE, stages, self._engine.release)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this job only
             outcome = _as_ours(error)
         company.done(item, outcome)
         return None
 
-    def _companions(self, leader: _Ready[Item], factor: float, company: Company[Item]) -> list[tuple[Item, Plan]]:
+    def _companions(self, leader: _Ready[Item], factors: Factors, company: Company[Item]) -> list[tuple[Item, Plan]]:
         """Those who join, claimed, and how they are decoded: as each would be alone at this moment. Judged by their windows as they are:
         to condition one takes time, and it may not join."""
         batch = Batch(
-            self._member(leader.item.work, self._workload(leader.item.work, leader.normalized), leader.plan, factor),
-            self._cost(leader.plan, factor),
-            self._together.factor(1),
+            self._member(leader.item.work, self._workload(leader.item.work, leader.normalized), leader.plan, factors),
+            self._cost(leader.plan, factors),
+            self._together[leader.plan.by_smaller].factor(1),
         )
         waiting = company.waiting()
         joined: list[tuple[Item, Plan]] = []
@@ -160,8 +164,8 @@ class JobDecoder:
                 break
             try:
                 workload = Workload.of_window(job.window, RATE_HZ, job.options, self._options.margin_ms)
-                planned = self._plan(job, workload, factor)
-                member = self._member(job, workload, planned, factor)
+                planned = self._plan(job, workload, factors)
+                member = self._member(job, workload, planned, factors)
             except Exception:  # noqa: BLE001, S112 - it belongs to that job only, which is told of it when its turn comes
                 continue
             if batch.admits(member, (len(waiting) - place) / self._options.threads) and company.claim(item):
@@ -172,25 +176,29 @@ class JobDecoder:
                 somebody_is_left = somebody_is_left or not is_partial
         return joined
 
-    def _as_batch(self, members: Sequence[_Ready[Item]], factor: float) -> tuple[list[_Ready[Item]], Callable[[float], None]]:
+    def _as_batch(self, members: Sequence[_Ready[Item]], factors: Factors) -> tuple[list[_Ready[Item]], Callable[[float], None]]:
         """The same, planned to be told together, and what is told how long that took."""
-        correction = self._together.factor(1)
+        by_smaller = members[0].plan.by_smaller
+        correction = self._together[by_smaller].factor(1)
         works = [self._workload(ready.item.work, ready.normalized) for ready in members]
-        cost = self._cost(members[0].plan, factor * correction)
+        cost = self._cost(members[0].plan, factors).scaled(correction)
         costs = [
             work.predict(cost, ready.plan.beam_size, word_times=ready.plan.word_times) for work, ready in zip(works, members, strict=True)
         ]
         predicted_ms = cost.together_ms(costs)
         together = [replace(ready, plan=replace(ready.plan, predicted_ms=predicted_ms)) for ready in members]
-        return together, partial(self._learn_together, correction, predicted_ms)
+        return together, partial(self._learn_together, correction, together[0].plan)
 
-    def _learn_alone(self, running: int, factor: float, predicted_ms: float, took_ms: float) -> None:
+    def _learn_alone(self, running: int, factors: Factors, planned: Plan, took_ms: float) -> None:
+        by_smaller = planned.by_smaller
         with self._learning:
-            self._prediction = self._prediction.after(running, factor, predicted_ms, took_ms)
+            before = self._predictions[by_smaller]
+            self._predictions[by_smaller] = before.after(running, factors[by_smaller], planned.predicted_ms, took_ms)
 
-    def _learn_together(self, correction: float, predicted_ms: float, took_ms: float) -> None:
+    def _learn_together(self, correction: float, planned: Plan, took_ms: float) -> None:
         with self._learning:
-            self._together = self._together.after(1, correction, predicted_ms, took_ms)
+            before = self._together[planned.by_smaller]
+            self._together[planned.by_smaller] = before.after(1, correction, planned.predicted_ms, took_ms)
 
     def _decode_members(self, members: Sequence[_Ready[Item]], learn: Callable[[float], None], company: Company[Item]) -> None:
         """`learn` is told how long it was until all texts were known, unless one failed."""
@@ -226,26 +234,26 @@ class JobDecoder:
     def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
         return Workload.of(audio, job.options, self._options.margin_ms)
 
-    def _plan(self, job: DecodeJob, workload: Workload, factor: float) -> Plan:
+    def _plan(self, job: DecodeJob, workload: Workload, factors: Factors) -> Plan:
         smaller = self._smaller
         return plan(
             workload,
-            self._engine.cost.scaled(factor),
+            self._engine.cost.scaled(factors[False]),
             job.allowed_ms(self._now()),
-            smaller=smaller.cost.scaled(factor) if smaller is not None and self._speaks(smaller, job.options.language) else None,
+            smaller=smaller.cost.scaled(factors[True]) if smaller is not None and self._speaks(smaller, job.options.language) else None,
             purpose=job.purpose,
         )
 
-    def _member(self, job: DecodeJob, workload: Workload, planned: Plan, factor: float) -> Member:
+    def _member(self, job: DecodeJob, workload: Workload, planned: Plan, factors: Factors) -> Member:
         shape: Hashable = (planned.by_smaller, self._model(planned).shape(planned.applied_to(job.options)))
-        cost = workload.predict(self._cost(planned, factor), planned.beam_size, word_times=planned.word_times)
+        cost = workload.predict(self._cost(planned, factors), planned.beam_size, word_times=planned.word_times)
         return Member(job.purpose, shape, cost, job.allowed_ms(self._now()))
 
     def _model(self, planned: Plan) -> BatchingEngine:
         return self._smaller if self._smaller is not None and planned.by_smaller else self._engine
 
-    def _cost(self, planned: Plan, factor: float) -> CostModel:
-        return self._model(planned).cost.scaled(factor)
+    def _cost(self, planned: Plan, factors: Factors) -> CostModel:
+        return self._model(planned).cost.scaled(factors[planned.by_smaller])
 
     def _speaks(self, smaller: BatchingEngine, language: str) -> bool:
         """A language that is yet to be found may be any that the main engine speaks."""

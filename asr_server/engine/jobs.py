@@ -86,7 +86,7 @@ class Decoded:
     company and the engine call, with the engine's parts "asr.features", "asr.encode", ...). Rejected audio has no "asr". Those of a
     speculative job ran, in part or all, before the response clock started."""
     release: Release
-    """Which model decoded it; of rejected audio the one that would have."""
+    """Which model decoded it; of rejected audio the main one."""
 
     @property
     def batch(self) -> int:

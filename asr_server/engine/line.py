@@ -31,28 +31,31 @@ Item = TypeVar("Item", bound=Waiting)
 
 
 class Line(Generic[Item]):
-    """Finals, by earliest deadline; then speculative ones, likewise; then partials, in the order in which their owners first asked.
+    """Finals, by earliest deadline; then speculative ones, likewise; then offline ones, likewise; then partials, in the order in which
+    their owners first asked.
 
     An owner has at most one speculative one and one partial waiting: a newer one takes the older one's place. A final or speculative one
     also takes the place of its owner's partial, whose text it will hold. In a full line a final takes the place of the last partial, else
-    of the last speculative one; a speculative one takes that of the last partial.
+    of the last speculative one; a speculative or offline one takes that of the last partial.
     """
 
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._finals: list[Item] = []
+        self._offline: list[Item] = []
         # By owner, so there are few: the next is looked for among all.
         self._speculative: dict[int, Item] = {}
         # A replaced value keeps its place, so an owner that asks often is not sent to the end each time.
         self._partials: OrderedDict[int, Item] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._finals) + len(self._speculative) + len(self._partials)
+        return len(self._finals) + len(self._speculative) + len(self._offline) + len(self._partials)
 
     def __iter__(self) -> Iterator[Item]:
         """In the order of their turns."""
         yield from self._finals
         yield from sorted(self._speculative.values(), key=_rank)
+        yield from self._offline
         yield from self._partials.values()
 
     def admits(self, item: Item) -> bool:
@@ -64,6 +67,8 @@ class Line(Generic[Item]):
                 return bool(self._partials or self._speculative)
             case Purpose.SPECULATIVE:
                 return bool(self._partials) or item.owner in self._speculative
+            case Purpose.OFFLINE:
+                return bool(self._partials)
             case Purpose.PARTIAL:
                 return item.owner in self._partials
 
@@ -81,16 +86,19 @@ class Line(Generic[Item]):
         if item.purpose is Purpose.SPECULATIVE:
             self._speculative[item.owner] = item
         else:
-            insort(self._finals, item, key=_rank)
+            insort(self._finals if item.purpose is Purpose.FINAL else self._offline, item, key=_rank)
         return gone
 
-    def take(self, *, partials: bool, ripe_by_s: float = math.inf) -> Item | None:
-        """Remove and return the next; partials only if they may be taken, speculative ones only if they are ripe. None: nobody's turn."""
+    def take(self, *, partials: bool, offline: bool = True, ripe_by_s: float = math.inf) -> Item | None:
+        """Remove and return the next; partials and offline ones only if they may be taken, speculative ones only if they are ripe. None:
+        nobody's turn."""
         if self._finals:
             return self._finals.pop(0)
         ripe = [item for item in self._speculative.values() if item.ripe_s <= ripe_by_s]
         if ripe:
             return self._speculative.pop(min(ripe, key=_rank).owner)
+        if offline and self._offline:
+            return self._offline.pop(0)
         if partials and self._partials:
             return self._partials.popitem(last=False)[1]
         return None
@@ -102,11 +110,12 @@ class Line(Generic[Item]):
 
     def remove(self, item: Item) -> bool:
         """Whether the item has waited here; it does so no longer."""
-        if item.purpose is Purpose.FINAL:
-            place = bisect_left(self._finals, item.rank, key=_rank)
-            if place == len(self._finals) or self._finals[place] is not item:
+        if item.purpose in (Purpose.FINAL, Purpose.OFFLINE):
+            ordered = self._finals if item.purpose is Purpose.FINAL else self._offline
+            place = bisect_left(ordered, item.rank, key=_rank)
+            if place == len(ordered) or ordered[place] is not item:
                 return False
-            del self._finals[place]
+            del ordered[place]
             return True
         one_each = self._speculative if item.purpose is Purpose.SPECULATIVE else self._partials
         if one_each.get(item.owner) is not item:

@@ -7,7 +7,7 @@ from asr_server.engine.cost import CostModel
 from asr_server.events import Purpose
 
 _COUNTED = (Purpose.FINAL, Purpose.SPECULATIVE)
-"""Partials are done with what is left, and would make every machine look full."""
+"""Partials and files are done with what is left, and would make every machine look full."""
 
 
 class WorkerLoad:
@@ -29,7 +29,7 @@ class WorkerLoad:
         self._catch_up(now_s)
         self._meter.opened(now_s)
 
-    def closed(self, lasted_s: float, now_s: float) -> None:
+    def closed(self, lasted_s: float | None, now_s: float) -> None:
         self._catch_up(now_s)
         self._meter.closed(lasted_s, now_s)
 

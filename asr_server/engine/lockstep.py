@@ -36,15 +36,15 @@ class _Running(Generic[Result]):
     clock: SpanClock
     step: Step
     is_told: bool
-    """Whether nobody waits for it any more."""
+    """Whether its text was told: nobody waits for the rest."""
 
 
 class Lockstep(Generic[Result]):
     """Drives decodes to their ends on the calling thread; used once.
 
     `done` is told the number of each decode and its result, or the exception it ended with, as soon as that is so: who is early does not
-    wait for the others. `told` is told what a decode tells before its end. `wanted` is asked before each step of the model, of those that
-    had one, whether anybody still waits for it; if not, it ends with `Unwanted`. What any of them raises ends it all.
+    wait for the others. `told` is told what a decode tells before its end. `wanted` is asked before each step of the model whether
+    anybody still waits for the decode; if not, it ends with `Unwanted`. What any of them raises ends it all.
     """
 
     def __init__(

@@ -24,9 +24,9 @@ one thread at partials all the time, finals on the other take a quarter longer, 
 
 
 class Occupancy:
-    """A thread's time belongs in equal parts to the jobs that it has at a time, but none of it to partials beside finals and speculative
-    decodes, which would have taken hardly less without them. One thread of several is kept free of partials, so that finals do not wait for
-    one."""
+    """A thread's time belongs in equal parts to the jobs that it has at a time, but none of it to partials beside others, which would have
+    taken hardly less without them. One thread of several is kept free of partials, and of offline jobs while somebody speaks, so that
+    finals do not wait for one."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -55,7 +55,14 @@ class Occupancy:
 
     def takes_partials(self, turn: Turn | None = None) -> bool:
         """Whether a thread may take partials, or the one of `turn` may take some more."""
-        others = sum(Purpose.PARTIAL in one.purposes for one in self._turns if one is not turn)
+        return self._leaves_one_free(Purpose.PARTIAL, turn)
+
+    def takes_offline(self) -> bool:
+        """The same of offline jobs, where somebody speaks."""
+        return self._leaves_one_free(Purpose.OFFLINE, None)
+
+    def _leaves_one_free(self, purpose: Purpose, turn: Turn | None) -> bool:
+        others = sum(purpose in one.purposes for one in self._turns if one is not turn)
         return others < max(1, self._threads - 1)
 
     @property
@@ -80,8 +87,8 @@ class Occupancy:
         turn.purposes.remove(purpose)
         if not turn.purposes:
             self._turns.remove(turn)
-            if turn.partials_since_s is not None and self._turns:
-                self._partials_from_s = now_s + REST * (now_s - turn.partials_since_s)
+            if turn.partials_since_s is not None and any(set(other.purposes) != {Purpose.PARTIAL} for other in self._turns):
+                self._partials_from_s = max(self._partials_from_s, now_s + REST * (now_s - turn.partials_since_s))
 
     def _share(self, turn: Turn, now_s: float) -> None:
         counted = [purpose for purpose in turn.purposes if purpose is not Purpose.PARTIAL] or turn.purposes

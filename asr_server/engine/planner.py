@@ -8,6 +8,9 @@ A final, speculative or not, is decoded by the most accurate plan that fits. Wha
 3. "alternatives": all but the best reading;
 4. "model": the smaller model decodes, where there is one.
 
+What was said before is not given up: without it words are misheard at each cut (WER of `fast` 7.8 to 8.5, for 7 ms of the 95th percentile),
+nor is there a shorter text to settle for: where decoding stops is `guard.token_limit`, more than anybody says in that time.
+
 A later thing is given up only when no plan that keeps it fits, and an earlier one is kept whenever that does not matter: word times
 alone go when a decode with the configured beam and without them fits but a greedy one with them does not. When nothing fits, the cheapest
 plan is taken: the final will be late, its words are not lost.
@@ -19,7 +22,7 @@ from typing import Literal
 
 from asr_server.engine.cost import Cost, CostModel
 from asr_server.engine.engine import DecodeOptions
-from asr_server.events import Purpose, Said, WordPlaces
+from asr_server.events import Purpose, Said, Tier, WordPlaces
 from audio_norm import Normalized, SpeechWindow
 
 Sacrifice = Literal["beam", "words", "alternatives", "model"]
@@ -96,14 +99,15 @@ def plan(
 ) -> Plan:
     """The most accurate plan predicted to take at most `remaining_ms`, else the cheapest.
 
-    `smaller`: cost of the smaller model, if one may be used. Partials are always greedy, by the smaller model if they can, with one
+    `smaller`: cost of the smaller model, if there is one that can; `DecodeOptions.tier` says for what. Partials are always greedy, with one
     reading and no word times but those that the text waits for: nothing else was promised for them, so nothing counts as given up.
     """
-    if smaller is not None and (purpose is Purpose.PARTIAL or workload.options.prefers_smaller):
+    tier = workload.options.tier
+    if smaller is not None and (tier is Tier.SMALLER or (purpose is Purpose.PARTIAL and tier is Tier.ANY)):
         return replace(plan(workload, smaller, remaining_ms, purpose=purpose), by_smaller=True)
     if purpose is Purpose.PARTIAL:
         return replace(NO_DECODE, predicted_ms=workload.predict_ms(cost, 1, word_times=False))
-    candidates = tuple(plans_by_accuracy(workload, cost, smaller))
+    candidates = tuple(plans_by_accuracy(workload, cost, smaller if tier is Tier.ANY else None))
     fitting = (candidate for candidate in candidates if candidate.predicted_ms <= remaining_ms)
     return next(fitting, min(candidates, key=lambda candidate: candidate.predicted_ms))
 

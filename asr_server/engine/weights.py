@@ -94,8 +94,11 @@ def resolve(model: str, cache_dir: Path | None = None) -> ModelFiles:
     return _checked(model, _download(model, cached), expected)
 
 
-def smaller_than(model: str, cache_dir: Path | None = None) -> str:
-    """The model that speeds `model` up beside it, if it is here: nothing is downloaded. Empty: none."""
+def smaller_beside(model: str, asked: str, cache_dir: Path | None = None) -> str:
+    """The model that is to speed `model` up beside it: the one `asked` for, with "auto" a published one if it is here, for nothing is
+    downloaded then. Empty: none."""
+    if asked != "auto":
+        return asked
     smaller = _SMALLER.get(model, "")
     is_cached = ((cache_dir or default_cache_dir()) / "models" / smaller).is_dir()
     return smaller if smaller and (is_cached or (smaller in _PACKAGES and _installed(_PACKAGES[smaller]))) else ""

@@ -3,16 +3,17 @@
 Nothing else starts threads for the engine or names an executor, and nothing else acts on lateness. Blocking work without a deadline, such
 as decoding a file, goes to a thread beside them (`Worker.run`).
 
-Order. Finals first, by earliest deadline; then speculative jobs, by earliest deadline; then partials, in the order in which their owners
-first asked. An owner has at most one speculative job and one partial waiting: a newer one takes the place of the older, and a final or
-speculative job that of its owner's partial; futures of those that lost their place are cancelled. With more than one thread, one of them
-never takes partials, so that the others do not wait for one. `promote` makes a speculative job a final.
+Order. Finals first, by earliest deadline; then speculative jobs, and then offline ones, likewise; then partials, in the order in which
+their owners first asked. An owner has at most one speculative job and one partial waiting: a newer one takes the place of the older, and a
+final or speculative job that of its owner's partial; futures of those that lost their place are cancelled. With more than one thread, one
+of them never takes partials, nor offline jobs while somebody speaks (`LIVE_S`), so that the others do not wait for one. `promote` makes a
+speculative job a final.
 
 Room. `max_queued` jobs may wait. A final that finds them all taken takes the place of the last partial in line, or of the last speculative
-job when no partial waits; a speculative job takes that of the last partial. When there is none to take, it is refused with `Overloaded`,
-at once, as is a partial that would need a place of its own. A final that waits is never given up, neither for lack of room nor for being
-late. So no final of an admitted stream is refused while `max_queued` is at least the number of finals that all admitted streams together
-may leave open.
+job when no partial waits; a speculative or offline job takes that of the last partial. When there is none to take, it is refused with
+`Overloaded`, at once, as is a partial that would need a place of its own. A final that waits is never given up, neither for lack of room
+nor for being late. So no final of an admitted stream is refused while `max_queued` is at least the number of finals that all admitted
+streams together may leave open.
 
 Time. The deadline of recognition is `answer_at_s` plus the budget's total less its `post` and `send` slices: what earlier stages saved,
 and the reserve, may be used. When a thread has conditioned the audio, the planner is given the time to that deadline, but never more than
@@ -25,7 +26,7 @@ itself, and fails by itself. To promote or cancel one of them is to promote or c
 Words. A job whose words are to be found after its text (`WordPlaces.AFTER`) has its result when the text is known; `DecodeJob.placed` is
 told the rest.
 
-In vain. A job that is cancelled while it runs is broken off at the next step of its decode.
+In vain. A job that is cancelled while it runs is broken off at the next step of its decode; one whose text is known goes on to its words.
 
 Rest. Threads that decoded partials beside other work leave partials alone for a while (`occupancy`).
 
@@ -38,6 +39,7 @@ worker's threads, several at once. The loop waits for the lock only while a thre
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -60,6 +62,9 @@ from asr_server.events import Purpose
 __all__ = ["DecodeJob", "Decoded", "Prediction", "Worker", "WorkerOptions"]
 
 Result = TypeVar("Result")
+
+LIVE_S = 10.0
+"""Somebody speaks, or will again soon, for so long after the last job that was not offline. Pauses between two sentences are shorter."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,7 +110,9 @@ class Worker:
         *,
         smaller: BatchingEngine | None = None,
     ) -> None:
-        """`smaller`: decodes finals that would be late on `engine` whatever else is given up, in the languages that it speaks."""
+        """`smaller`: in the languages that it speaks, decodes partials, for those who prefer it (`DecodeOptions.tier`), and finals that
+        would
+        be late on `engine` whatever else is given up."""
         self._options = options or WorkerOptions()
         self._now = now
         self._decoder = JobDecoder(engine, smaller, self._options, now)
@@ -121,6 +128,7 @@ class Worker:
         # Shared with the threads, under `_changed`:
         self._line: Line[_Entry] = Line(self._options.max_queued)
         self._occupancy = Occupancy(self._options.threads)
+        self._live_until_s = -math.inf
         self._alive = 0
         self._closing = False
 
@@ -209,6 +217,8 @@ class Worker:
             if not self._line.admits(entry):
                 raise Overloaded(f"{len(self._line)} jobs wait for the recogniser already", self._options.retry_after_s)
             displaced = self._line.add(entry)
+            if job.purpose is not Purpose.OFFLINE:
+                self._live_until_s = now_s + LIVE_S
             self._changed.notify_all()
         for other in displaced:
             self._give_up(other)
@@ -323,11 +333,12 @@ class Worker:
                 now_s = self._now()
                 partials_from_s = self._occupancy.partials_from_s
                 partials = now_s >= partials_from_s and self._occupancy.takes_partials()
-                entry = self._line.take(partials=partials, ripe_by_s=now_s)
+                offline = now_s >= self._live_until_s or self._occupancy.takes_offline()
+                entry = self._line.take(partials=partials, offline=offline, ripe_by_s=now_s)
                 if entry is not None:
                     turn = self._occupancy.begin(entry.purpose, now_s)
                     return entry, turn, self._occupancy.threads
-                moments_s = [self._line.next_ripe_s, partials_from_s if now_s < partials_from_s else None]
+                moments_s = [self._line.next_ripe_s, *(at_s for at_s in (partials_from_s, self._live_until_s) if now_s < at_s)]
                 self._changed.wait(min((at_s - now_s for at_s in moments_s if at_s is not None), default=None))
             return None
 
@@ -348,7 +359,7 @@ class Worker:
     def _may_join(turn: Turn, entry: _Entry, now_s: float) -> bool:
         """What is worth more does not wait for a partial to be decoded with it, and what may be in vain not before it is ripe."""
         match entry.purpose:
-            case Purpose.FINAL:
+            case Purpose.FINAL | Purpose.OFFLINE:
                 return True
             case Purpose.SPECULATIVE:
                 return entry.ripe_s <= now_s

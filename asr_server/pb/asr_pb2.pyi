@@ -291,18 +291,20 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., data_definitions: _Optional[_Iterable[_Union[DataDefinitionInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., budget: _Optional[_Iterable[_Union[LedgerSlice, _Mapping]]] = ..., endpointing: _Optional[_Union[EndpointingConfig, _Mapping]] = ..., encodings: _Optional[_Iterable[_Union[RecognitionConfig.AudioEncoding, str]]] = ..., active_sessions: _Optional[int] = ..., longest_loop_stall_ms: _Optional[float] = ..., presets: _Optional[_Iterable[_Union[PresetInfo, _Mapping]]] = ..., prediction_error: _Optional[float] = ...) -> None: ...
 
 class PresetInfo(_message.Message):
-    __slots__ = ("name", "shortest_stop_ms", "longest_stop_ms", "beam_size", "context_ms")
+    __slots__ = ("name", "shortest_stop_ms", "longest_stop_ms", "beam_size", "context_ms", "model")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SHORTEST_STOP_MS_FIELD_NUMBER: _ClassVar[int]
     LONGEST_STOP_MS_FIELD_NUMBER: _ClassVar[int]
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_MS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     name: str
     shortest_stop_ms: int
     longest_stop_ms: int
     beam_size: int
     context_ms: int
-    def __init__(self, name: _Optional[str] = ..., shortest_stop_ms: _Optional[int] = ..., longest_stop_ms: _Optional[int] = ..., beam_size: _Optional[int] = ..., context_ms: _Optional[int] = ...) -> None: ...
+    model: str
+    def __init__(self, name: _Optional[str] = ..., shortest_stop_ms: _Optional[int] = ..., longest_stop_ms: _Optional[int] = ..., beam_size: _Optional[int] = ..., context_ms: _Optional[int] = ..., model: _Optional[str] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "weights_sha256", "languages", "is_default", "options")

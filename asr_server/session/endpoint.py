@@ -4,7 +4,7 @@ Whether a speaker has finished can hardly be heard. Of 438 pauses of 200 ms in 1
 fits after the text, nor what the detector hears in the pause, nor pitch, level or length of the last word tell more than a little: all
 together, area under the curve, speakers kept apart, 0.68. What can be told is what it costs to be wrong. Where a segment was closed in the
 middle of speech, a quarter of the texts had words that were heard otherwise with what followed them, and those are the texts that the
-recogniser was not sure of: to find them among the others 0.79 by the mean and the least sure word. So a text that will stand is told soon,
+recogniser was not sure of: to find them among the others 0.83 by the mean log probability alone. So a text that will stand is told soon,
 whatever comes, and one that may not stand waits for more.
 """
 

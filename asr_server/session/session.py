@@ -111,6 +111,11 @@ class Session:
         return self._closed and not self._order
 
     @property
+    def awaits_words(self) -> bool:
+        """Whether a text was told whose words are still looked for: what is closed until then is not heard with it."""
+        return self._wordless is not None
+
+    @property
     def timed_out(self) -> bool:
         """No speech came within the start timeout; the stream is over, and nothing after `StartTimedOut` is heard."""
         return self._timed_out
@@ -167,7 +172,7 @@ class Session:
 
     def finalize(self) -> list[Event]:
         """Close what is open now; `Finalized` follows when it has been said."""
-        events = list(self._end_utterance())
+        events = list(self._end_utterance(self._word_places))
         self._order.add(Finalized(self.position_sample))
         return [*events, *self._leave()]
 
@@ -176,7 +181,7 @@ class Session:
         if self._closed:
             return []
         events = [] if self._timed_out else list(self._hear(self._conditioner.flush()))
-        events += self._end_utterance()
+        events += self._end_utterance(WordPlaces.UNWANTED)
         self._closed = True
         return [*events, *self._leave()]
 
@@ -267,9 +272,13 @@ class Session:
         self._segment = rest
         self._segments += 1
         rest.partial_due_sample = self._heard_sample
+        told = first_words(hypothesis, count)
+        if segment.eager_text.startswith(told.text) and segment.eager_text != told.text:
+            # Told early was more than is told for good now: whether it stood is yet to be seen.
+            segment.eager_text, rest.eager_text = "", segment.eager_text.removeprefix(told.text).strip()
         self._await(committing.job, segment, spoken, cut, WordPlaces.WITH)
         yield DecodePromoted(committing.job, 0, segment.index)
-        self._order.answer(committing.job, first_words(hypothesis, count))
+        self._order.answer(committing.job, told)
         yield from self._leave()
 
     def _drop_commit(self, segment: OpenSegment) -> Iterator[Event]:
@@ -383,8 +392,8 @@ class Session:
             self._segment.partial_due_sample = position
             self._segments += 1
 
-    def _end_utterance(self) -> Iterator[Event]:
-        """Everything heard so far is said now, also speech too young to be sure of."""
+    def _end_utterance(self, word_places: WordPlaces) -> Iterator[Event]:
+        """Everything heard so far is said now, also speech too young to be sure of. `word_places`: as in `_close_segment`."""
         gate = self._gate
         end = self._audio.end_sample
         if self._segment is None and (gate.pending or gate.active) and gate.last_speech_sample > self._taken_sample:
@@ -400,8 +409,7 @@ class Session:
             if gate.active and not in_silence and end - gate.last_speech_sample < 2 * self._conditioner.frame_samples:
                 # The last frame may be incomplete: what was said in it belongs to the segment.
                 self._segment.speech_until(end)
-            # Nothing follows that would want to know where its words are, and somebody waits.
-            yield from self._close_segment(end, WordPlaces.UNWANTED)
+            yield from self._close_segment(end, word_places)
         if self._in_utterance:
             self._in_utterance = False
             self._order.add(UtteranceEnded(end))

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from asr_server.engine.weights import resolve
+from asr_server.engine.weights import resolve, smaller_beside
 from asr_server.engine.whisper import WhisperEngine
 from asr_server.machine import usable_cores
 from asr_server.presets import PRESETS
@@ -43,6 +43,9 @@ def curve_command(
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many of the clips.")] = None,
     max_duration_s: Annotated[float, typer.Option(min=1.0, help="Only clips up to this long.")] = 16.0,
     model: Annotated[str, typer.Option(help="Name or directory.")] = "base",
+    smaller_model: Annotated[
+        str, typer.Option(help='Beside it, as `engine.smaller_model` of a server: "auto", a name or directory, or "" for none.')
+    ] = "auto",
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,10 +68,12 @@ def curve_command(
     clips = list(islice(up_to(read_manifest(manifest), max_duration_s), limit))
     if not clips:
         raise typer.BadParameter(f"no clip of up to {max_duration_s:g} s in {manifest}", param_hint="--manifest")
-    resolve(model)  # not found by the processes below, it would be told many times
+    smaller = smaller_beside(model, smaller_model)
+    for name in filter(None, (model, smaller)):
+        resolve(name)  # not found by the processes below, it would be told many times
     results: dict[str, list[ClipResult]] = {}
     with (
-        ProcessPoolExecutor(usable_cores(), initializer=_load, initargs=(model,)) as pool,
+        ProcessPoolExecutor(usable_cores(), initializer=_load, initargs=(model, smaller)) as pool,
         progress("hearing", len(clips)) as heard,
     ):
         for future in as_completed([pool.submit(_hear, clip, points) for clip in clips]):
@@ -81,7 +86,12 @@ def curve_command(
         "points": curve,
         "manifest": of_manifest(manifest, json),
         "machine": machine(),
-        "system": {"code": code_version(), "data_definition": f"{definition.version} {definition.digest}", "model": model},
+        "system": {
+            "code": code_version(),
+            "data_definition": f"{definition.version} {definition.digest}",
+            "model": model,
+            "smaller_model": smaller,
+        },
     }
     write_json(json, result)
     Console(highlight=False).print(_table(curve))
@@ -159,6 +169,7 @@ class _Held:
     """What a process hears with."""
 
     engine: WhisperEngine
+    smaller: WhisperEngine | None
     definition: DataDefinition
 
 
@@ -166,14 +177,15 @@ _HELD: list[_Held] = []
 """One, once `_load` has run."""
 
 
-def _load(model: str) -> None:
-    _HELD[:] = [_Held(load_engine(model, workers=1), load_definition())]
+def _load(model: str, smaller: str) -> None:
+    _HELD[:] = [_Held(load_engine(model, workers=1), load_engine(smaller, workers=1) if smaller else None, load_definition())]
 
 
 def _hear(clip: Clip, points: Sequence[Point]) -> list[ClipResult]:
     (held,) = _HELD
     frames, rate_hz = read_frames(clip)
     end = speech_end(clip, frames, rate_hz)
-    simulator = ClipSimulator(microphone(frames, rate_hz, held.definition), clip.language, held.engine, held.definition)
+    chunks = microphone(frames, rate_hz, held.definition)
+    simulator = ClipSimulator(chunks, clip.language, held.engine, held.definition, held.smaller)
     timed = replace(clip, duration_s=len(frames) / rate_hz)
     return [ClipResult(timed, end.at_s, simulator.run(point)) for point in points]

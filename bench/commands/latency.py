@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from asr_server.api.results import PresetView, ServerInfo
-from asr_server.engine.weights import resolve
+from asr_server.engine.weights import PUBLISHED_SHA256, resolve
 from asr_server.machine import usable_cores
 from asr_server.watch.stall import LoopStallMonitor
 from bench.alone import Alone, hear_whole, measure_baseline, measure_floor
@@ -173,7 +173,11 @@ async def _visit(wish: _Wish, *, server: str | None, server_pid: int | None, mod
 def _alone(results: Sequence[Spoken], twin: Twin, *, baseline: bool) -> list[Measured]:
     """In this order: what is timed comes before anything whose threads might still spin."""
     with progress("floor", len(results)) as measured:
-        floor_ms = measure_floor(results, load_engine(twin.model, workers=1), twin.definition, measured)
+        engine = load_engine(twin.model, workers=1)
+        # A server's smaller model; one that is not published is not known here by its name.
+        models = {final.model for spoken in results for final in spoken.finals} & PUBLISHED_SHA256.keys() - {twin.model}
+        others = [load_engine(model, workers=1) for model in sorted(models)]
+        floor_ms = measure_floor(results, engine, twin.definition, measured, others)
     baseline_ms: Sequence[float | None] = [None] * len(results)
     if baseline:
         with progress("baseline", len(results)) as measured:

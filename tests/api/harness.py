@@ -72,7 +72,7 @@ async def speech_server(
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     served = Served(
-        models=(engine.release.model,),
+        model=engine.release.model,
         languages=engine.languages,
         default_language="en",
         limits=limits,

@@ -21,8 +21,8 @@ class FakeLoad:
     def opened(self, now_s: float) -> None:
         self.told.append(f"opened at {now_s:g}")
 
-    def closed(self, lasted_s: float, now_s: float) -> None:
-        self.told.append(f"closed at {now_s:g} after {lasted_s:g} s")
+    def closed(self, lasted_s: float | None, now_s: float) -> None:
+        self.told.append(f"closed at {now_s:g}" + ("" if lasted_s is None else f" after {lasted_s:g} s"))
 
     def fits_one_more(self, now_s: float) -> bool:
         self.told.append(f"asked at {now_s:g}")
@@ -69,9 +69,11 @@ def test_nobody_comes_in_before_it_is_opened_or_after_it_is_closed(clock: FakeCl
 
 def test_the_load_is_told_of_every_session_and_how_long_it_lasted(load: FakeLoad, clock: FakeClock) -> None:
     admission = opened(load, clock)
-    with admission.enter():
+    with admission.enter() as first:
+        admission.begun(first)
         clock.advance_ms(1_500)
-        with admission.enter():
+        with admission.enter() as second:
+            admission.begun(second)
             clock.advance_ms(500)
     assert load.told == [
         "asked at 100",
@@ -87,7 +89,14 @@ def test_a_session_that_fails_has_left_all_the_same(load: FakeLoad, clock: FakeC
     admission = opened(load, clock)
     with pytest.raises(RuntimeError, match="broken"), admission.enter():
         raise RuntimeError("broken")
-    assert (admission.active, load.told[-1]) == (0, "closed at 100 after 0 s")
+    assert (admission.active, load.told[-1]) == (0, "closed at 100")
+
+
+def test_a_session_that_never_began_has_not_lasted(load: FakeLoad, clock: FakeClock) -> None:
+    admission = opened(load, clock)
+    with admission.enter():
+        clock.now_s = 103.0
+    assert (admission.active, load.told[-1]) == (0, "closed at 103")
 
 
 def test_one_more_than_the_recogniser_has_time_for_is_told_so_and_when_to_come_back(load: FakeLoad, clock: FakeClock) -> None:

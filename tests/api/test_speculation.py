@@ -1,11 +1,13 @@
 """Presets, and decodes begun in the silence, over a real gRPC connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import grpc
+import numpy as np
 import pytest
 
 from asr_server.api.host import Host
@@ -14,6 +16,7 @@ from asr_server.api.wire import Served, system_version
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import BatchingEngine, DecodeOptions, Decoding
 from asr_server.engine.worker import Decoded, DecodeJob, Worker, WorkerOptions
+from asr_server.errors import EngineFailed
 from asr_server.events import Purpose, WordPlaces
 from asr_server.pb import asr_pb2 as pb
 from asr_server.presets import PRESETS, Preset
@@ -59,11 +62,58 @@ class DisplacingWorker(RememberingWorker):
 @asynccontextmanager
 async def served_by(worker: Worker, engine: BatchingEngine, preset: Preset = EARLY) -> AsyncIterator[Running]:
     definition = plain_definition()
-    served = Served((engine.release.model,), engine.languages, "en", Limits(), LatencyBudget(), (preset,))
+    served = Served(engine.release.model, engine.languages, "en", Limits(), LatencyBudget(), (preset,))
     system = system_version("0.test", (definition.version, definition.digest), engine.release)
     async with speech_server(opened=False) as server, worker:
         server.service.open(Host(worker, engine, definition, served, system))
         yield server
+
+
+class SlowToPlace(FakeEngine):
+    """Finds its words a while after the text, and keeps what it was told that had been said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[str, ...]] = []
+
+    def decode_together(
+        self,
+        jobs: Sequence[tuple[Normalized, DecodeOptions]],
+        done: Callable[[int, Decoding | EngineFailed], None],
+        told: Callable[[int, Decoding], None] = lambda _, __: None,
+        wanted: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        ((audio, options),) = jobs
+        self.said.append(options.said.words if options.said is not None else ())
+        text = said("well")
+        told(0, text)
+        time.sleep(0.1)
+        span = audio.kept[-1]
+        words = (Word("well", span.end_sample - 9_600, span.end_sample - 4_800, 1.0),)
+        done(0, replace(text, hypothesis=replace(text.hypothesis, words=words)))
+
+
+async def test_each_segment_of_a_file_goes_on_from_the_one_before_however_late_its_words_are_found() -> None:
+    engine = SlowToPlace()
+    spoken = np.concatenate([part for _ in range(3) for part in (speech(1_000), silence(1_100))])
+    async with speech_server(engine, presets=(WITH_CONTEXT,)) as server:
+        answer = await server.stub.Recognize(pb.RecognizeRequest(config=first().config.config, audio=linear16(spoken)))
+
+    assert [result.alternatives[0].transcript for result in answer.results] == ["well"] * 3
+    assert engine.said == [(), ("well",), ("well", "well")]
+
+
+async def test_finals_of_files_are_offline_and_have_the_longest_budget() -> None:
+    engine = FakeEngine()
+    worker = RememberingWorker(engine)
+    async with served_by(worker, engine) as server:
+        request = pb.RecognizeRequest(config=first().config.config, audio=linear16(np.concatenate([speech(1_000), silence(500)])))
+        answer = await server.stub.Recognize(request)
+        request.latency_budget_ms = 700
+        hurried = await server.stub.Recognize(request)
+
+    assert worker.purposes == [Purpose.OFFLINE] * 2
+    assert [one.results[0].ledger.budget_ms for one in (answer, hurried)] == [5_000, 700]
 
 
 def asking(*, preset: str = "", eager_results: bool = False, interim_results: bool = False, words: bool = False) -> Request:

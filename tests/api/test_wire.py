@@ -9,12 +9,14 @@ from asr_server.api.wire import Served, parse_recognize, parse_streaming_config
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions
 from asr_server.errors import InvalidRequest
+from asr_server.events import Tier
 from asr_server.pb import asr_pb2 as pb
+from asr_server.presets import PRESETS
 from audio_norm import Encoding
 from tests.api.harness import PLAIN
 
 SERVED = Served(
-    models=("base",),
+    model="base",
     languages=("en", "de"),
     default_language="en",
     limits=Limits(),
@@ -135,6 +137,38 @@ def test_auto_language_is_english_where_only_english_is_spoken() -> None:
     assert parse_streaming_config(message, SERVED).decode.language == "auto"
     english = replace(SERVED, languages=("en",))
     assert parse_streaming_config(message, english).decode.language == "en"
+
+
+TWO_MODELS = replace(SERVED, smaller_model="tiny.en", smaller_languages=("en",), presets=(PLAIN, replace(PRESETS["fast"], beam_size=2)))
+
+
+@pytest.mark.parametrize(
+    ("model", "preset", "tier"),
+    [
+        ("", "", Tier.ANY),
+        ("", "fast", Tier.SMALLER),
+        ("base", "fast", Tier.MAIN),
+        ("base", "", Tier.MAIN),
+        ("tiny.en", "", Tier.SMALLER),
+    ],
+)
+def test_a_model_that_is_named_decodes_everything_else_the_preset_says_which(model: str, preset: str, tier: Tier) -> None:
+    message = streaming(config(model=model), preset=preset)
+    assert parse_streaming_config(message, TWO_MODELS).decode.tier is tier
+
+
+def test_the_smaller_model_is_asked_in_its_own_languages_only() -> None:
+    found = violations(streaming(config(model="tiny.en", language_code="de")), TWO_MODELS)
+    assert found == {"config.language_code": "'de' is not spoken by tiny.en, accepted: en, or auto"}
+    assert parse_streaming_config(streaming(config(model="tiny.en", language_code="auto")), TWO_MODELS).decode.language == "en"
+    assert violations(streaming(config(model="huge")), TWO_MODELS) == {
+        "config.model": "'huge' is not held here, accepted: base, tiny.en, or unset"
+    }
+
+
+def test_each_preset_tells_the_model_that_decodes_for_it() -> None:
+    assert [TWO_MODELS.model_of(preset) for preset in TWO_MODELS.presets] == ["base", "tiny.en"]
+    assert [SERVED.model_of(preset) for preset in TWO_MODELS.presets] == ["base", "base"]
 
 
 def test_more_alternatives_than_beams_widen_the_beam() -> None:

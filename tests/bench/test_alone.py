@@ -50,6 +50,22 @@ def test_the_floor_is_of_each_segment_as_the_server_had_it() -> None:
     assert [options.beam_size for _, options in asked] == [5, 2]
 
 
+def test_a_segment_that_a_smaller_model_decoded_has_the_floor_of_that_model() -> None:
+    asked: list[str] = []
+
+    def engine(model: str) -> FakeEngine:
+        def answer(_audio: Normalized, _options: DecodeOptions) -> Decoding:
+            asked.append(model)
+            return said("")
+
+        return FakeEngine(answer, model=model)
+
+    finals = (seen(0.5, 2.5), replace(seen(0.5, 2.5), model="smaller"), replace(seen(0.5, 2.5), model="unknown"))
+    spoken = Spoken(Part(FOX, Audio(b"", 8_000, 1), SpeechEnd(2.5, "energy")), finals, ())
+    measure_floor([spoken], engine("main"), DEFINITION, lambda: None, [engine("smaller")])
+    assert asked == ["main", "smaller", "main"]
+
+
 def test_a_segment_without_speech_and_a_language_it_does_not_speak_have_no_floor() -> None:
     german = Clip("fox", FOX.audio, "", language="de-DE")
     audio, end = Audio(b"", 8_000, 1), SpeechEnd(2.5, "energy")

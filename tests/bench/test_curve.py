@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 
 from asr_server.engine.engine import DecodeOptions, Decoding
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
+from asr_server.events import Tier
 from asr_server.presets import PRESETS
 from asr_server.session import SessionOptions
 from audio_norm import Normalized
@@ -128,8 +130,8 @@ def test_clips_of_nobody_known_are_on_either_side_one_by_one() -> None:
 class FakeWhisper(FakeEngine):
     """Counts its decodes by beam; says what it was asked."""
 
-    def __init__(self) -> None:
-        super().__init__(self._hear)
+    def __init__(self, model: str = "fake") -> None:
+        super().__init__(self._hear, model=model)
         self.options = EngineOptions()
         self.beams: list[int] = []
 
@@ -160,6 +162,22 @@ def test_a_decode_that_several_points_ask_for_is_done_once(simulator: ClipSimula
 
 def test_a_wider_beam_takes_longer(simulator: ClipSimulator) -> None:
     assert simulator.run(PLAIN).busy_ms < simulator.run(PLAIN.varied("wider", {"beam_size": 5})).busy_ms
+
+
+def test_a_smaller_model_decodes_partials_and_for_the_points_that_prefer_it() -> None:
+    definition, smaller = plain_definition(), FakeWhisper("smaller")
+    main = FakeWhisper()
+    chunks = microphone(np.concatenate([speech(1_000), silence(700)])[:, None], RATE_HZ, definition)
+    simulator = ClipSimulator(chunks, "en", cast("WhisperEngine", main), definition, cast("WhisperEngine", smaller))
+    simulator.run(PLAIN.varied("shown", {"interim_results": True}))
+    assert (set(main.beams), set(smaller.beams)) == ({2}, {1})
+    assert replace(PLAIN, tier=Tier.SMALLER).varied("other", {}).tier is Tier.SMALLER
+    simulator.run(replace(PLAIN, tier=Tier.SMALLER))
+    assert (set(main.beams), set(smaller.beams)) == ({2}, {1, 2})
+    german = ClipSimulator(chunks, "de", cast("WhisperEngine", main), definition, cast("WhisperEngine", smaller))
+    before = len(smaller.beams)
+    german.run(replace(PLAIN, tier=Tier.SMALLER))
+    assert len(smaller.beams) == before
 
 
 def test_partials_are_greedy(simulator: ClipSimulator, whisper: FakeWhisper) -> None:

@@ -149,3 +149,21 @@ def test_streams_may_send_a_sign_of_life_only_and_what_was_not_measured_meets_no
     assert code == 1
     assert "memory_mb.a_stream was not measured" in capsys.readouterr().err  # without --server-pid its memory is not known
     assert result["setup"]["chunk_ms"] is None
+
+
+def test_streams_in_mid_speech_are_held_by_a_server_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("FIRST_SPEECH_S", 1.0), ("SETTLED_S", 2.5), ("MID_SPEECH_S", 0.5)):
+        monkeypatch.setattr(f"bench.commands.idle.{name}", seconds)
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.json"
+    manifest.write_text(json.dumps({"audio": str(recording("counting")), "text": "One, two, three."}))
+    given = ["--manifest", str(manifest), "--model", "tiny.en", "--json", str(out), "--streams", "0", "--speaking", "0", "--seconds", "2"]
+
+    code = main(["idle", *given, "--active", "2"])
+
+    result = json.loads(out.read_text())
+    assert code == (0 if is_good(result) else 1)
+    active = result["active"]
+    assert (active["streams"], active["opened"], active["failed"], active["errors"]) == (2, 2, 0, {})
+    assert active["memory_mb"]["before"] > 10
+    # Up to the longest segment and its context, 16 kHz in single precision.
+    assert 0.5 < active["audio_mb_a_stream_at_most"] < 2

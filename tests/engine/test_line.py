@@ -23,6 +23,10 @@ def speculative(owner: int, deadline_s: float = 0.0, number: int = 0, ripe_s: fl
     return Someone(owner, Purpose.SPECULATIVE, (deadline_s, number), ripe_s)
 
 
+def offline(deadline_s: float, number: int = 0) -> Someone:
+    return Someone(99, Purpose.OFFLINE, (deadline_s, number))
+
+
 def partial(owner: int, number: int = 0) -> Someone:
     return Someone(owner, Purpose.PARTIAL, (0.0, number))
 
@@ -34,11 +38,32 @@ def line_of(*items: Someone, max_waiting: int = 100) -> Line[Someone]:
     return line
 
 
-def test_finals_come_by_deadline_then_speculative_ones_likewise_then_partials_by_first_asking() -> None:
+def test_finals_come_by_deadline_then_speculative_and_offline_ones_likewise_then_partials_by_first_asking() -> None:
     late, early, first, second = final(9.0), final(1.0), partial(7), partial(3)
     likely, less_likely = speculative(2, 0.1), speculative(1, 0.2)
+    file, other_file = offline(0.0), offline(0.5)
 
-    assert list(line_of(first, less_likely, late, second, likely, early)) == [early, late, likely, less_likely, first, second]
+    line = line_of(first, other_file, less_likely, late, second, likely, file, early)
+    assert list(line) == [early, late, likely, less_likely, file, other_file, first, second]
+
+
+def test_offline_ones_are_left_where_they_may_not_be_taken() -> None:
+    file, shown = offline(1.0), partial(2)
+    line = line_of(file, shown)
+
+    assert line.take(partials=False, offline=False) is None
+    assert line.take(partials=True, offline=False) is shown
+    assert line.take(partials=False) is file
+
+
+def test_a_full_line_admits_an_offline_one_in_place_of_a_partial_only_and_never_gives_one_up() -> None:
+    line = line_of(offline(1.0), speculative(1), partial(2), max_waiting=3)
+
+    assert line.admits(offline(2.0))
+    assert [gone.purpose for gone in line.add(offline(2.0))] == [Purpose.PARTIAL]
+    assert not line.admits(offline(0.0))
+    assert [gone.purpose for gone in line.add(final(1.0))] == [Purpose.SPECULATIVE]
+    assert not line.admits(final(0.0))
 
 
 def test_finals_of_equal_deadline_come_in_the_order_of_asking() -> None:
@@ -142,8 +167,18 @@ def test_removing_one_who_does_not_wait_changes_nothing() -> None:
 
 def model_after(waiting: list[Someone], item: Someone, max_waiting: int) -> list[Someone] | None:
     """Who waits, in order, once `item` has asked; None when it is refused. As the rules say it, on one list."""
-    replaced = {Purpose.FINAL: {Purpose.PARTIAL}, Purpose.SPECULATIVE: {Purpose.SPECULATIVE, Purpose.PARTIAL}, Purpose.PARTIAL: set()}
-    giving_way = {Purpose.FINAL: (Purpose.PARTIAL, Purpose.SPECULATIVE), Purpose.SPECULATIVE: (Purpose.PARTIAL,), Purpose.PARTIAL: ()}
+    replaced = {
+        Purpose.FINAL: {Purpose.PARTIAL},
+        Purpose.SPECULATIVE: {Purpose.SPECULATIVE, Purpose.PARTIAL},
+        Purpose.OFFLINE: {Purpose.PARTIAL},
+        Purpose.PARTIAL: set(),
+    }
+    giving_way = {
+        Purpose.FINAL: (Purpose.PARTIAL, Purpose.SPECULATIVE),
+        Purpose.SPECULATIVE: (Purpose.PARTIAL,),
+        Purpose.OFFLINE: (Purpose.PARTIAL,),
+        Purpose.PARTIAL: (),
+    }
     if item.purpose is Purpose.PARTIAL and (own := [one for one in waiting if (one.owner, one.purpose) == (item.owner, item.purpose)]):
         return [item if one is own[0] else one for one in waiting]
     left = [one for one in waiting if one.owner != item.owner or one.purpose not in replaced[item.purpose]]

@@ -5,12 +5,15 @@ from hypothesis import strategies as st
 from asr_server.engine.occupancy import Occupancy, Turn
 from asr_server.events import Purpose
 
-FINAL, SPECULATIVE, PARTIAL = Purpose.FINAL, Purpose.SPECULATIVE, Purpose.PARTIAL
+FINAL, SPECULATIVE, OFFLINE, PARTIAL = Purpose
 
 
 @pytest.mark.parametrize(
     ("joining", "busy_s"),
-    [(SPECULATIVE, {FINAL: 1 + 2, SPECULATIVE: 2 + 1, PARTIAL: 0}), (PARTIAL, {FINAL: 5, SPECULATIVE: 0, PARTIAL: 1})],
+    [
+        (SPECULATIVE, {FINAL: 1 + 2, SPECULATIVE: 2 + 1, OFFLINE: 0, PARTIAL: 0}),
+        (PARTIAL, {FINAL: 5, SPECULATIVE: 0, OFFLINE: 0, PARTIAL: 1}),
+    ],
     ids=["in equal parts", "but to partials only alone"],
 )
 def test_the_time_of_a_thread_belongs_to_the_jobs_it_has_at_a_time(joining: Purpose, busy_s: dict[Purpose, float]) -> None:
@@ -62,6 +65,32 @@ def test_partials_that_nothing_runs_beside_may_be_followed_by_others_at_once() -
     occupancy = Occupancy(threads=2)
     occupancy.end(occupancy.begin(PARTIAL, 1.0), PARTIAL, 1.3)
     assert occupancy.partials_from_s <= 1.3
+
+
+def test_partials_beside_partials_are_no_reason_to_rest() -> None:
+    occupancy = Occupancy(threads=3)
+    occupancy.begin(PARTIAL, 0.0)
+    occupancy.end(occupancy.begin(PARTIAL, 1.0), PARTIAL, 1.3)
+    assert occupancy.partials_from_s <= 1.3
+
+
+def test_a_rest_is_not_cut_short_by_a_later_shorter_one() -> None:
+    occupancy = Occupancy(threads=3)
+    occupancy.begin(FINAL, 0.0)
+    long, short = occupancy.begin(PARTIAL, 0.0), occupancy.begin(PARTIAL, 1.0)
+    occupancy.end(long, PARTIAL, 1.0)
+    occupancy.end(short, PARTIAL, 1.1)
+    assert occupancy.partials_from_s == pytest.approx(2.0)
+
+
+def test_of_several_threads_one_takes_no_offline_jobs() -> None:
+    occupancy = Occupancy(threads=2)
+    assert occupancy.takes_offline()
+    turn = occupancy.begin(OFFLINE, 0.0)
+    assert not occupancy.takes_offline()
+    occupancy.end(turn, OFFLINE, 1.0)
+    assert occupancy.takes_offline()
+    assert occupancy.busy_s[OFFLINE] == 1.0
 
 
 def test_a_turn_that_had_more_than_partials_is_none_of_theirs() -> None:

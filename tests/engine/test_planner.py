@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asr_server.engine.cost import CostModel
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Plan, Workload, plan, plans_by_accuracy
-from asr_server.events import Purpose, Said, WordPlaces
+from asr_server.events import Purpose, Said, Tier, WordPlaces
 from audio_norm import Span
 from tests.engine.worker.jobs import RATE_HZ, condition, window
 
@@ -178,13 +178,19 @@ def test_partials_are_by_the_smaller_model_which_was_not_promised_otherwise() ->
 
 @pytest.mark.parametrize("purpose", [Purpose.FINAL, Purpose.SPECULATIVE])
 def test_who_prefers_the_smaller_model_gives_up_no_model_with_it(purpose: Purpose) -> None:
-    prefers = replace(BEAM_WORDS, prefers_smaller=True)
+    prefers = replace(BEAM_WORDS, tier=Tier.SMALLER)
 
     chosen = [planned(prefers, remaining_ms, purpose, SMALLER) for remaining_ms in (225, 224, 0)]
 
     assert all(one.by_smaller for one in chosen)
     assert [(one.beam_size, one.degraded) for one in chosen] == [(5, ()), (2, ("beam",)), (1, ("beam", "words"))]
     assert planned(prefers, 450, purpose) == planned(BEAM_WORDS, 450, purpose)
+
+
+def test_who_wants_the_main_model_has_it_for_everything_and_late() -> None:
+    wants = replace(BEAM_WORDS, tier=Tier.MAIN)
+    assert planned(wants, 0, smaller=SMALLER).degraded == ("beam", "words")
+    assert not planned(wants, 0, Purpose.PARTIAL, SMALLER).by_smaller
 
 
 def test_the_cheapest_plan_is_taken_by_prediction_where_a_calibration_found_greedy_dearer() -> None:

@@ -7,7 +7,7 @@ import faster_whisper
 import pytest
 
 from asr_server.engine import weights
-from asr_server.engine.weights import PUBLISHED_SHA256, resolve, smaller_than
+from asr_server.engine.weights import PUBLISHED_SHA256, resolve, smaller_beside
 from asr_server.errors import WeightsMismatch, WeightsNotFound
 
 WEIGHTS = b"pretend these are weights" * 100
@@ -84,12 +84,13 @@ def test_the_installed_package_of_tiny_en_is_used_where_it_lies(tmp_path: Path) 
 
 
 def test_tiny_en_speeds_base_up_where_it_is_installed_or_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert smaller_than("base", tmp_path) == "tiny.en"
-    assert [smaller_than(model, tmp_path) for model in ("tiny.en", "./base", "Systran/faster-whisper-small")] == ["", "", ""]
+    assert smaller_beside("base", "auto", tmp_path) == "tiny.en"
+    assert [smaller_beside(model, "auto", tmp_path) for model in ("tiny.en", "./base", "Systran/faster-whisper-small")] == ["", "", ""]
+    assert [smaller_beside("base", asked, tmp_path) for asked in ("", "./mine")] == ["", "./mine"]
     monkeypatch.setattr(weights, "_PACKAGES", {})
-    assert smaller_than("base", tmp_path) == ""
+    assert smaller_beside("base", "auto", tmp_path) == ""
     make_model(tmp_path / "models" / "tiny.en")
-    assert smaller_than("base", tmp_path) == "tiny.en"
+    assert smaller_beside("base", "auto", tmp_path) == "tiny.en"
 
 
 def test_base_is_joined_from_its_installed_packages(base_files: weights.ModelFiles) -> None:

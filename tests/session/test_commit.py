@@ -115,6 +115,27 @@ def test_a_part_heard_in_a_silence_is_told_when_the_speaker_goes_on() -> None:
     assert script.hear(speech(100)) == ["promote 1 after 0 ms", "final 0 0..1550: one two three four", "forget 2"]
 
 
+def test_an_eager_text_that_is_told_in_parts_is_settled_by_the_last() -> None:
+    script = Script(**OPTIONS, eager_results=True)
+    text = "one two three four five six seven"
+    script.hear(speech(3_000), silence(120))
+    script.answer(1, text, words=words(text))
+    assert script.answer(2, text, sure=True) == [f"eager 0: {text}"]
+    assert script.hear(speech(100)) == ["promote 1 after 0 ms", "final 0 0..1550: one two three four"]
+    script.hear(silence(120))
+    script.answer(3, "five six seven eight.", sure=True)
+    assert script.hear(silence(100))[-1] == "eager 1 stood"
+
+
+def test_an_eager_text_whose_part_was_told_otherwise_is_withdrawn_with_it() -> None:
+    script = Script(**OPTIONS, eager_results=True)
+    text = "one two three four five six seven"
+    script.hear(speech(3_000), silence(120))
+    script.answer(1, text, words=words(text))
+    script.answer(2, "won too three four five six seven", sure=True)
+    assert script.hear(speech(100))[-1] == "eager 0 withdrawn"
+
+
 def test_a_part_heard_in_the_last_silence_is_not_told_twice() -> None:
     script = Script(**OPTIONS)
     text = "one two three four five six seven"

@@ -81,6 +81,27 @@ def test_half_close_in_mid_speech_asks_for_a_final() -> None:
     assert script.close() == ["speech to 1000", "want final 1 of segment 0: 0..1000"]
 
 
+def test_what_follows_finalize_in_mid_speech_goes_on_from_the_words_before_it() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(1_000))
+    script.finalize()
+    (before,) = script.windows()
+    assert before.word_places is WordPlaces.AFTER
+    script.answer(before.job, "one two")
+    script.session.place(before.job, (Word("one", 100 * MS, 400 * MS, 1.0), Word("two", 500 * MS, 900 * MS, 1.0)))
+    script.hear(speech(1_000), silence(320))
+    said = script.windows()[-1].said
+    assert said is not None
+    assert said.words == ("one", "two")
+
+
+def test_nobody_wants_to_know_where_the_last_words_are() -> None:
+    script = Script(**FIXED, context_ms=4_000)
+    script.hear(speech(1_000))
+    script.close()
+    assert [window.word_places for window in script.windows()] == [WordPlaces.UNWANTED]
+
+
 def test_sure_text_closes_as_soon_as_it_is_known_after_the_shortest_wait() -> None:
     script = Script(**ADAPTIVE)
     script.hear(speech(1_000), silence(240))

@@ -32,7 +32,7 @@ async def test_one_job_of_an_owner_can_be_cancelled_alone(one_thread: Worker, en
     assert await decoded_order(engine, running, 1) == ["kept"]
 
 
-async def test_a_cancelled_running_job_is_left_to_end_and_its_result_discarded(one_thread: Worker, engine: HeldEngine) -> None:
+async def test_the_result_of_a_cancelled_job_that_has_no_further_step_is_discarded(one_thread: Worker, engine: HeldEngine) -> None:
     future = one_thread.submit(final("unwanted", owner=1))
     running = await engine.next_decode()
     next_future = one_thread.submit(final("next", owner=2))

@@ -11,7 +11,7 @@ from asr_server.engine.correction import BESIDE_OTHERS
 from asr_server.engine.engine import DecodeOptions, Decoding, EngineSpan
 from asr_server.engine.worker import DecodeJob, Prediction, Worker, WorkerOptions
 from asr_server.errors import EngineFailed
-from asr_server.events import Purpose, Said, WordPlaces
+from asr_server.events import Purpose, Said, Tier, WordPlaces
 from asr_server.transcript import Hypothesis, Word
 from audio_norm import Normalized, SpeechWindow
 from tests.engine.worker.jobs import RATE_HZ, condition, final, held, job, reject, result, window
@@ -161,6 +161,7 @@ class TwoStageEngine(FakeEngine):
         super().__init__()
         self.has_begun, self.may_tell, self.may_place = threading.Event(), threading.Event(), threading.Event()
         self._fails = fails
+        self.wanted: list[bool] = []
 
     def decode_together(
         self,
@@ -172,7 +173,8 @@ class TwoStageEngine(FakeEngine):
         self.has_begun.set()
         for number in range(len(jobs)):
             assert self.may_tell.wait(PATIENCE_S)
-            if wanted(number):
+            self.wanted.append(wanted(number))
+            if self.wanted[-1]:
                 told(number, said("ok"))
             assert self.may_place.wait(PATIENCE_S)
             whole = said("ok")
@@ -220,9 +222,25 @@ async def test_a_decode_that_is_given_up_while_it_runs_need_not_go_on() -> None:
         worker.cancel(1)
         engine.may_tell.set()
         engine.may_place.set()
+    assert engine.wanted == [False]
     assert future.cancelled()
     assert queue.empty()
-    assert worker.prediction.count == 1, "it ended without having told anything"
+
+
+async def test_each_model_is_predicted_by_its_own_decodes() -> None:
+    clock = FakeClock()
+    engine, smaller = FakeEngine(Machine(clock, times=1.0)), FakeEngine(Machine(clock, times=2.0), model="smaller")
+    options = DecodeOptions(beam_size=1)
+    async with Worker(engine, WorkerOptions(threads=1), now=clock, smaller=smaller) as worker:
+        for number in range(50):
+            asked = job(number=number, purpose=Purpose.PARTIAL, samples=FIVE_SECONDS, options=options)
+            by_smaller = (await result(worker.submit(asked))).plan
+        by_main = (await result(worker.submit(job(number=50, samples=FIVE_SECONDS, options=options)))).plan
+
+        assert worker.prediction.count == 1
+    assert (by_smaller.by_smaller, by_main.by_smaller) == (True, False)
+    assert by_smaller.predicted_ms > 1.5 * 223
+    assert by_main.predicted_ms == pytest.approx(223)
 
 
 class Machine:
@@ -267,7 +285,7 @@ async def test_the_time_threads_were_busy_is_told_by_purpose() -> None:
             asked = job(number=number, purpose=purpose, samples=FIVE_SECONDS)
             await result(worker.submit(asked))
 
-        assert worker.busy_s == pytest.approx({Purpose.FINAL: 0.446, Purpose.SPECULATIVE: 0.0, Purpose.PARTIAL: 0.223})
+        assert worker.busy_s == pytest.approx(dict.fromkeys(Purpose, 0.0) | {Purpose.FINAL: 0.446, Purpose.PARTIAL: 0.223})
 
 
 HALF = replace(COST, encode_ms_per_frame=0.035, token_ms=4.0)
@@ -302,20 +320,21 @@ async def test_a_smaller_model_decodes_what_would_be_late_otherwise(
 
 
 @pytest.mark.parametrize(
-    ("language", "purpose", "prefers", "model"),
+    ("language", "purpose", "tier", "model"),
     [
-        ("en", Purpose.PARTIAL, False, "smaller"),
-        ("de", Purpose.PARTIAL, False, "fake"),
-        ("auto", Purpose.PARTIAL, False, "fake"),
-        ("en", Purpose.FINAL, True, "smaller"),
-        ("en", Purpose.FINAL, False, "fake"),
-        ("de", Purpose.FINAL, True, "fake"),
+        ("en", Purpose.PARTIAL, Tier.ANY, "smaller"),
+        ("en", Purpose.PARTIAL, Tier.MAIN, "fake"),
+        ("de", Purpose.PARTIAL, Tier.ANY, "fake"),
+        ("auto", Purpose.PARTIAL, Tier.ANY, "fake"),
+        ("en", Purpose.FINAL, Tier.SMALLER, "smaller"),
+        ("en", Purpose.FINAL, Tier.ANY, "fake"),
+        ("de", Purpose.FINAL, Tier.SMALLER, "fake"),
     ],
 )
 async def test_a_smaller_model_decodes_partials_and_for_who_prefers_it_if_it_speaks_the_language(
-    language: str, purpose: Purpose, prefers: bool, model: str
+    language: str, purpose: Purpose, tier: Tier, model: str
 ) -> None:
-    options = DecodeOptions(language=language, beam_size=1, prefers_smaller=prefers)
+    options = DecodeOptions(language=language, beam_size=1, tier=tier)
     engine, smaller = FakeEngine(languages=("en", "de")), FakeEngine(model="smaller")
     async with Worker(engine, now=FakeClock(), smaller=smaller) as worker:
         decoded = await result(worker.submit(job(options=options, purpose=purpose, samples=FIVE_SECONDS)))

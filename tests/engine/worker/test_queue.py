@@ -6,12 +6,18 @@ import pytest
 
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions, Decoding
-from asr_server.engine.worker import DecodeJob, Worker, WorkerOptions
+from asr_server.engine.worker import LIVE_S, DecodeJob, Worker, WorkerOptions
 from asr_server.errors import Overloaded
 from asr_server.events import Purpose
 from audio_norm import Normalized
 from tests.engine.worker.jobs import condition, decoded_order, final, held, job, name_of, partial, result, speculative, window
-from tests.fake_engine import FakeEngine, HeldEngine, said
+from tests.fake_clock import FakeClock
+from tests.fake_engine import FakeEngine, HeldDecode, HeldEngine, said
+
+
+async def held_too(worker: Worker, engine: HeldEngine) -> HeldDecode:
+    worker.submit(final("running too", owner=0, number=1))
+    return await engine.next_decode()
 
 
 async def test_finals_are_decoded_by_earliest_deadline_and_before_partials(one_thread: Worker, engine: HeldEngine) -> None:
@@ -20,6 +26,48 @@ async def test_finals_are_decoded_by_earliest_deadline_and_before_partials(one_t
         one_thread.submit(waiting)
 
     assert await decoded_order(engine, running, 3) == ["early", "late", "partial"]
+
+
+async def test_offline_jobs_are_decoded_after_what_somebody_waits_for_or_may_and_before_partials(
+    two_threads: Worker, engine: HeldEngine
+) -> None:
+    running = [await held(two_threads, engine), await held_too(two_threads, engine)]
+    for waiting in (
+        partial("partial", owner=1),
+        job("file", owner=2, purpose=Purpose.OFFLINE),
+        speculative("maybe", owner=3, answer_at_s=9e9),
+        final("final", owner=4, answer_at_s=9e9),
+    ):
+        two_threads.submit(waiting)
+
+    assert await decoded_order(engine, running[0], 4) == ["final", "maybe", "file", "partial"]
+    running[1].finish()
+
+
+async def test_while_somebody_speaks_a_thread_is_kept_free_of_offline_jobs(engine: HeldEngine) -> None:
+    clock = FakeClock()
+    async with Worker(engine, WorkerOptions(threads=2), now=clock) as worker:
+        for owner in (1, 2):
+            worker.submit(job(f"file {owner}", owner, purpose=Purpose.OFFLINE))
+        alone = [await engine.next_decode(), await engine.next_decode()]
+        assert {name_of(decode) for decode in alone} == {"file 1", "file 2"}
+        for decode in alone:
+            decode.finish()
+
+        worker.submit(final("speech", owner=3))
+        (await engine.next_decode()).finish()
+        for owner in (4, 5):
+            worker.submit(job(f"file {owner}", owner, purpose=Purpose.OFFLINE))
+        first = await engine.next_decode()
+        assert (worker.running, worker.queue_depth) == (1, 1)
+        clock.advance_ms(LIVE_S * 1000)
+        third = worker.submit(job("file 6", 6, purpose=Purpose.OFFLINE))
+        second = await engine.next_decode()
+        assert name_of(second) == "file 5"
+        first.finish()
+        second.finish()
+        (await engine.next_decode()).finish()
+        await result(third)
 
 
 async def test_a_shorter_budget_is_an_earlier_deadline() -> None:

@@ -1,0 +1,55 @@
+"""How many cores there are to use, by what the system says of this process."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from asr_server.machine import usable_cores
+
+CORES = len(os.sched_getaffinity(0))
+
+
+def system(folder: Path, membership: str, **quotas: str) -> tuple[Path, Path]:
+    """`quotas`: what `cpu.max` says in a group, by its path with two underscores for each slash."""
+    root = folder / "cgroup"
+    for group, quota in quotas.items():
+        path = root / group.strip("_").replace("__", "/")
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "cpu.max").write_text(quota)
+    (folder / "membership").write_text(membership)
+    return root, folder / "membership"
+
+
+def test_without_control_groups_all_cores_of_the_affinity_are_used(tmp_path: Path) -> None:
+    assert usable_cores(tmp_path / "none", tmp_path / "neither") == CORES
+
+
+@pytest.mark.parametrize(
+    "quotas",
+    [
+        {"_": "100000 100000"},
+        {"a__b": "100000 100000"},
+        {"a": "100000 100000", "a__b": "max 100000"},
+        {"_": "max 100000", "a": "150000 100000", "a__b": "900000 100000"},
+        {"a__b": "10000 100000"},
+    ],
+    ids=["of a container", "of its group", "of one around it", "the least of several", "at least one"],
+)
+def test_the_least_quota_of_the_groups_around_the_process_counts(tmp_path: Path, quotas: dict[str, str]) -> None:
+    assert usable_cores(*system(tmp_path, "0::/a/b\n", **quotas)) == 1
+
+
+def test_groups_that_it_is_not_in_do_not_count(tmp_path: Path) -> None:
+    assert usable_cores(*system(tmp_path, "0::/a/b\n", other="100000 100000", a__b__c="100000 100000")) == CORES
+
+
+def test_a_quota_of_version_1_counts(tmp_path: Path) -> None:
+    group = tmp_path / "cgroup/cpu/docker/one"
+    group.mkdir(parents=True)
+    (group / "cpu.cfs_quota_us").write_text("100000\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "membership").write_text("12:memory:/docker/one\n4:cpu,cpuacct:/docker/one\n")
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "membership") == 1
+    (group / "cpu.cfs_quota_us").write_text("-1\n")
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "membership") == CORES
