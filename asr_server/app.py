@@ -30,7 +30,7 @@ from asr_server.engine.load import WorkerLoad
 from asr_server.engine.weights import resolve, smaller_beside
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
-from asr_server.errors import BadSettings, NotServing
+from asr_server.errors import BadSettings, NotServing, SetupError
 from asr_server.machine import usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
@@ -195,8 +195,14 @@ def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
         beam_size=max(engine.beam_size, settings.limits.max_alternatives),
     )
     main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
-    smaller = smaller_beside(settings.model, engine.smaller_model, settings.cache_dir)
-    return _Engines(main, WhisperEngine.load(resolve(smaller, settings.cache_dir), options) if smaller else None)
+    name = smaller_beside(settings.model, engine.smaller_model, settings.cache_dir)
+    if not name:
+        return _Engines(main, None)
+    logger.info("loading %s beside %s", name, settings.model)
+    try:
+        return _Engines(main, WhisperEngine.load(resolve(name, settings.cache_dir), options))
+    except SetupError as error:
+        raise SetupError(f"engine.smaller_model: {error}") from error
 
 
 def _warm_up(definition: DataDefinition) -> None:

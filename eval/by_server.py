@@ -13,11 +13,14 @@ from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 
 
-def server_system(info: ServerInfo) -> System:
-    """What a server's results are made by."""
-    made_by = info.system()
+def server_system(info: ServerInfo, preset: str = "") -> System:
+    """What a server's results with a preset are made by, as long as they are in time; "beside" among the options: other models that may
+    have made some. Raises WrongCall as `preset_of`."""
+    made_by = info.system(preset_of(info, preset).model)
     definition = f"{made_by.data_definition} {made_by.data_definition_digest}"
-    return System(made_by.code, definition, Release(made_by.model, made_by.weights_sha256, made_by.options))
+    beside = " ".join(f"{model.name} {model.weights_sha256[:12]}" for model in info.models if model.name != made_by.model)
+    options = {**made_by.options, **({"beside": beside} if beside else {})}
+    return System(made_by.code, definition, Release(made_by.model, made_by.weights_sha256, options))
 
 
 def preset_of(info: ServerInfo, name: str) -> PresetView:
@@ -41,7 +44,7 @@ class ServerRecogniser:
         self._budget_ms = budget_ms
         self._preset = preset
         self._languages = next((model.languages for model in info.models if model.is_default), ())
-        self._system = server_system(info)
+        self._system = server_system(info, preset)
 
     @property
     def system(self) -> System:

@@ -233,7 +233,7 @@ def test_a_json_final_has_its_ledger_and_in_real_time_its_ttfs() -> None:
     assert (line["text"], line["stability"], line["segment"], line["confidence"]) == ("Hello [bold]there[/bold].", 1.0, 2, 0.875)
     assert line["words"] == [{"text": "Hello", "start_s": 0.52, "end_s": 0.77, "confidence": 0.5}]
     assert line["alternatives"] == [{"text": "Hello [bold]there[/bold].", "confidence": 0.875}]
-    assert line["ttfs_ms"] == 652.4
+    assert (line["ttfs_ms"], line["model"]) == (652.4, "base")
     assert line["ledger"] == {
         "budget_ms": 500,
         "response_ms": 142,

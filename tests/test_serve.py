@@ -73,18 +73,26 @@ async def test_beside_base_the_preset_fast_is_decoded_by_tiny_en() -> None:
         address = (await process.stdout.readline()).decode().removeprefix("ready ").strip()
         async with Client(address) as client:
             models = (await client.server_info()).models
-            finals = {
-                (preset, language): [
+            presets = {preset.name: preset.model for preset in (await client.server_info()).presets}
+            finals = [
+                [
                     heard.system.model
-                    async for heard in client.stream_file(recording("hello_world"), StreamOptions(preset=preset, language_code=language))
+                    async for heard in client.stream_file(recording("hello_world"), options)
                     if isinstance(heard, Result) and heard.is_final and heard.system is not None
                 ]
-                for preset, language in (("fast", "en"), ("fast", "de"), ("balanced", "en"))
-            }
+                for options in (
+                    StreamOptions(preset="fast"),
+                    StreamOptions(preset="fast", language_code="de"),
+                    StreamOptions(preset="fast", model="base"),
+                    StreamOptions(preset="balanced"),
+                    StreamOptions(preset="balanced", model="tiny.en"),
+                )
+            ]
 
     assert [(model.name, model.is_default) for model in models] == [("base", True), ("tiny.en", False)]
     assert (len(models[0].languages), models[1].languages) == (99, ("en",))
-    assert finals == {("fast", "en"): ["tiny.en"], ("fast", "de"): ["base"], ("balanced", "en"): ["base"]}
+    assert presets == {"balanced": "base", "fast": "tiny.en", "accurate": "base"}
+    assert finals == [["tiny.en"], ["base"], ["base"], ["base"], ["tiny.en"]]
 
 
 async def test_sigterm_lets_open_streams_end_with_their_finals_and_exits_0() -> None:
@@ -115,6 +123,13 @@ async def test_a_taken_port_is_one_clear_line(server_address: str) -> None:
         2,
         f"asr-server: cannot listen on 127.0.0.1:{port}: the port is taken, or the host is not one of this machine's",
     )
+
+
+async def test_a_smaller_model_that_is_nowhere_is_named_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("engine: {smaller_model: no-such-model}")
+    code, line = await refusal("--port", "0", "--model", "tiny.en", "--config", str(tmp_path / "s.yaml"))
+    assert code == 2
+    assert line.startswith("asr-server: engine.smaller_model: no weights for model 'no-such-model'")
 
 
 async def test_a_model_that_is_nowhere_is_one_clear_line() -> None:

@@ -222,12 +222,16 @@ def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violatio
 
 
 def _language(tag: str, default: str, languages: tuple[str, ...], model: str, found: _Violations) -> str:
-    primary = (tag or default).replace("_", "-").split("-")[0].lower()
+    primary = _primary(tag or default)
     if primary == AUTO:
         return AUTO if len(languages) > 1 else languages[0]
     if primary not in languages:
         found.add("config.language_code", f"{tag or default!r} is not spoken by {model}, accepted: {', '.join(languages)}, or auto")
     return primary
+
+
+def _primary(tag: str) -> str:
+    return tag.replace("_", "-").split("-")[0].lower()
 
 
 # ------------------------------------------------------------------------------------------------------------------- going out
@@ -331,5 +335,5 @@ def _word(word: Word, rate_hz: int) -> pb.WordInfo:
 
 
 def _language_out(language: str, wanted: Wanted) -> str:
-    detected = wanted.decode.language == AUTO
-    return language if detected or not wanted.language_tag else wanted.language_tag
+    """As the caller wrote it, where it named one."""
+    return wanted.language_tag if wanted.language_tag and _primary(wanted.language_tag) != AUTO else language

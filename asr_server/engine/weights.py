@@ -12,6 +12,7 @@ import importlib.util
 import re
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ def _download(model: str, cached: Path) -> Path:
         looked = [f"cache {cached}"]
         if model in _PACKAGES:
             looked.append(f"packages {', '.join(name for name, _ in _PACKAGES[model].folders)}")
-        reason = " ".join(str(error).split())[:160]
+        reason = textwrap.shorten(str(error), 160, placeholder=" ...")
         looked.append(f"hub ({type(error).__name__}: {reason})")
         raise WeightsNotFound(f"no weights for model {model!r}; looked in: {'; '.join(looked)}; {_HOW_TO_GET_WEIGHTS}") from error
 

@@ -28,7 +28,7 @@ def transcribe(
     preset: Annotated[
         str, typer.Option(help="Accuracy against time: fast, balanced or accurate. Default: the server's.", show_default=False)
     ] = "",
-    eager: Annotated[bool, typer.Option("--eager", help="Show a text before its segment is closed, unless it is quite unsure.")] = False,
+    eager: Annotated[bool, typer.Option("--eager", help="Show a text before its segment is closed, on a terminal or with --json.")] = False,
     vad_stop_ms: Annotated[
         int, typer.Option(help="Silence that closes a segment, whatever its text, ms. Default: the preset's.", show_default=False)
     ] = 0,

@@ -142,6 +142,8 @@ class JsonDisplay:
             ]
         if result.ledger is not None:
             line["ledger"] = ledger_object(result.ledger)
+        if result.system is not None:
+            line["model"] = result.system.model
         if ttfs_ms is not None:
             line["ttfs_ms"] = _round(ttfs_ms, 1)
         self._write(line)

@@ -115,7 +115,7 @@ def capacity_command(
             vad_stop_ms=stop_ms.longest,
             budget_ms={part.name: part.planned_ms for part in info.budget},
         )
-        return report(tried, unary, slo=slo, setup=setup, system=server_system(info), machine=measured_on)
+        return report(tried, unary, slo=slo, setup=setup, system=server_system(info, used_preset.name), machine=measured_on)
 
     result = asyncio.run(measure())
     write_json(json, result)

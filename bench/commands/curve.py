@@ -13,6 +13,7 @@ from rich.table import Table
 
 from asr_server.engine.weights import resolve, smaller_beside
 from asr_server.engine.whisper import WhisperEngine
+from asr_server.events import Tier
 from asr_server.machine import usable_cores
 from asr_server.presets import PRESETS
 from asr_server.session import SessionOptions
@@ -104,7 +105,7 @@ def curve_command(
 
 def fixed_waits() -> dict[str, list[Point]]:
     """The same wait whatever the text, twice: with nothing begun in the silence and nothing heard again, and with both."""
-    fast = Point.of_preset(PRESETS["fast"]).varied("fast", {"sure_stop_ms": 0})
+    fast = replace(Point.of_preset(PRESETS["fast"]), tier=Tier.ANY).varied("fast", {"sure_stop_ms": 0})
     plain = fast.varied(fast.name, {"speculate_after_ms": 0, "context_ms": 0})
     return {
         name: [point.varied(f"{name}, {stop_ms} ms", {"vad_stop_ms": stop_ms}) for stop_ms in FIXED_STOPS_MS]

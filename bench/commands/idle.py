@@ -134,7 +134,9 @@ def idle_command(
             max_sessions=int(info.limits["max_sessions"]),
         )
         spoke = await _speak_on(wish, active, patience_s=patience, seconds=seconds) if active else None
-        return report(waited, spoke, streams=streams, speaking=speaking, setup=setup, system=server_system(info), machine=measured_on)
+        return report(
+            waited, spoke, streams=streams, speaking=speaking, setup=setup, system=server_system(info, wish.ask.preset), machine=measured_on
+        )
 
     result = asyncio.run(measure())
     write_json(json, result)

@@ -117,7 +117,12 @@ def latency_command(
         baseline=not no_baseline,
     )
     result = report(
-        results, surroundings=visit.surroundings, setup=setup, system=server_system(info), machine=measured_on, notes=twin.notes
+        results,
+        surroundings=visit.surroundings,
+        setup=setup,
+        system=server_system(info, visit.preset.name),
+        machine=measured_on,
+        notes=twin.notes,
     )
     write_json(json, result)
     write_page(html, result)

@@ -109,7 +109,7 @@ def overload_command(
             factor=factor,
             longest_loop_stall_ms=last.longest_loop_stall_ms,
             setup=setup,
-            system=server_system(info),
+            system=server_system(info, used_preset.name),
             machine=measured_on,
         )
 

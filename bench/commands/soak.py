@@ -126,7 +126,9 @@ def soak_command(
             stop_ms=StopMs.of(used_preset),
             vad_stop_ms=used_preset.longest_stop_ms,
         )
-        return report(tally, verdict, setup=setup, system=server_system(info), machine=measured_on, longest_loop_stall_ms=stall_ms)
+        return report(
+            tally, verdict, setup=setup, system=server_system(info, used_preset.name), machine=measured_on, longest_loop_stall_ms=stall_ms
+        )
 
     result = asyncio.run(soak())
     write_json(json, result)

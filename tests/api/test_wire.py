@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from asr_server.api.limits import Limits
-from asr_server.api.wire import Served, parse_recognize, parse_streaming_config
+from asr_server.api.wire import Served, parse_recognize, parse_streaming_config, partial_results
 from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import DecodeOptions
 from asr_server.errors import InvalidRequest
-from asr_server.events import Tier
+from asr_server.events import Partial, Tier
 from asr_server.pb import asr_pb2 as pb
 from asr_server.presets import PRESETS
 from audio_norm import Encoding
@@ -164,6 +164,13 @@ def test_the_smaller_model_is_asked_in_its_own_languages_only() -> None:
     assert violations(streaming(config(model="huge")), TWO_MODELS) == {
         "config.model": "'huge' is not held here, accepted: base, tiny.en, or unset"
     }
+
+
+@pytest.mark.parametrize(("tag", "told"), [("", "en"), ("en-GB", "en-GB"), ("auto", "en"), ("Auto", "en")])
+def test_results_carry_the_language_that_was_named_else_the_one_that_was_heard(tag: str, told: str) -> None:
+    wanted = parse_streaming_config(streaming(config(model="tiny.en", language_code=tag)), TWO_MODELS)
+    shown = Partial(0, 0, 16_000, "", "hello", "en")
+    assert [result.language_code for result in partial_results(shown, wanted, 16_000)] == [told]
 
 
 def test_each_preset_tells_the_model_that_decodes_for_it() -> None:

@@ -26,7 +26,7 @@ from eval.__main__ import main
 from eval.audio import read_frames
 from eval.by_engine import WINDOW_S, EngineRecogniser, preparation
 from eval.by_faster_whisper import FasterWhisper
-from eval.by_server import preset_of
+from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest, until_interrupted
 from eval.console import Interrupted
 from eval.journal import journal_path
@@ -163,6 +163,23 @@ def test_a_server_without_presets_has_the_one_wait_that_it_tells() -> None:
     assert preset_of(info, "") == PresetView("", 500, 500, beam_size=0, context_ms=0)
     with pytest.raises(WrongCall, match="--preset fast: the server has none"):
         preset_of(info, "fast")
+
+
+def test_a_servers_results_are_by_the_model_of_their_preset_with_the_others_beside_it() -> None:
+    info = server_info(
+        pb.GetServerInfoResponse(
+            version="1",
+            models=[
+                pb.ModelInfo(name="base", weights_sha256="b" * 64, is_default=True, options={"beam_size": "5"}),
+                pb.ModelInfo(name="tiny.en", weights_sha256="c" * 64),
+            ],
+            presets=[pb.PresetInfo(name="balanced", model="base"), pb.PresetInfo(name="fast", model="tiny.en")],
+        )
+    )
+    ours, fast = server_system(info), server_system(info, "fast")
+    assert (ours.release.model, ours.release.options) == ("base", {"beam_size": "5", "beside": f"tiny.en {'c' * 12}"})
+    assert (fast.release.model, fast.release.weights_sha256, fast.release.options["beside"]) == ("tiny.en", "c" * 64, f"base {'b' * 12}")
+    assert "beside" not in server_system(server_info(pb.GetServerInfoResponse(models=[pb.ModelInfo(is_default=True)]))).release.options
 
 
 def test_faster_whisper_is_the_baseline(manifest: Path, tmp_path: Path) -> None:
