@@ -76,6 +76,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "audio_norm",
         "asr_server.app",
         "asr_server.errors",
+        "asr_server.machine",
         "asr_server.settings",
         "asr_server.transcribe",
         "asr_server.version",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_server.machine import usable_cores
+from asr_server.machine import keep_less_freed_memory, usable_cores
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -53,3 +53,15 @@ def test_a_quota_of_version_1_counts(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "cgroup", tmp_path / "membership") == 1
     (group / "cpu.cfs_quota_us").write_text("-1\n")
     assert usable_cores(tmp_path / "cgroup", tmp_path / "membership") == CORES
+
+
+@pytest.mark.parametrize(("variable", "is_asked"), [("", True), ("MALLOC_ARENA_MAX", False), ("GLIBC_TUNABLES", False)])
+def test_the_allocator_is_asked_to_keep_less_unless_the_environment_says_how_it_should_behave(
+    variable: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "8")
+    has_glibc = os.confstr("CS_GNU_LIBC_VERSION") is not None if "CS_GNU_LIBC_VERSION" in os.confstr_names else False
+    assert keep_less_freed_memory() is (is_asked and has_glibc)
