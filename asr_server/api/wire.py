@@ -94,7 +94,7 @@ def parse_streaming_config(message: pb.StreamingRecognitionConfig, served: Serve
     found = _Violations()
     if not message.HasField("config"):
         found.add("streaming_config.config", "is missing: it says how the audio is encoded")
-    budget = _budget(message.latency_budget_ms, served, found)
+    budget = _budget(message.latency_budget_ms, served, served.budget, found)
     preset = _preset(message.preset, served, served.presets[0], found)
     preset = replace(preset, session=_session(message.endpointing, preset.session, found))
     if message.eager_results and not preset.session.speculate_after_ms:
@@ -115,9 +115,8 @@ def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
         found.add("config", "is missing: it says how the audio is encoded; {} detects it from a file's header")
     if not message.audio:
         found.add("audio", "is empty: a whole file or buffer is expected")
-    budget = _budget(message.latency_budget_ms, served, found)
-    if not message.latency_budget_ms:
-        budget = served.budget.scaled_to(max(served.budget.total_ms, served.limits.latency_budget_max_ms))
+    unhurried = served.budget.scaled_to(max(served.budget.total_ms, served.limits.latency_budget_max_ms))
+    budget = _budget(message.latency_budget_ms, served, unhurried, found)
     patient = next((preset for preset in served.presets if preset.name == "accurate"), served.presets[0])
     preset = _preset(message.preset, served, patient, found).without_waiting
     preset = replace(preset, session=_session(message.endpointing, preset.session, found))
@@ -126,10 +125,10 @@ def parse_recognize(message: pb.RecognizeRequest, served: Served) -> Wanted:
     return wanted
 
 
-def _budget(total_ms: int, served: Served, found: _Violations) -> LatencyBudget:
+def _budget(total_ms: int, served: Served, default: LatencyBudget, found: _Violations) -> LatencyBudget:
     limits = served.limits
     found.check_range("latency_budget_ms", total_ms, limits.latency_budget_min_ms, limits.latency_budget_max_ms, "ms")
-    return served.budget.scaled_to(total_ms) if total_ms else served.budget
+    return served.budget.scaled_to(total_ms) if total_ms else default
 
 
 def _preset(name: str, served: Served, default: Preset, found: _Violations) -> Preset:

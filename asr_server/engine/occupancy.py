@@ -17,6 +17,10 @@ class Turn:
     partials_since_s: float | None = None
     """When it began, if there were partials only."""
 
+    @property
+    def has_partials_only(self) -> bool:
+        return set(self.purposes) == {Purpose.PARTIAL}
+
 
 REST = 1.0
 """Time that partials are left alone after some were decoded beside other work, by what they took. All decodes read the same memory: with
@@ -87,7 +91,7 @@ class Occupancy:
         turn.purposes.remove(purpose)
         if not turn.purposes:
             self._turns.remove(turn)
-            if turn.partials_since_s is not None and any(set(other.purposes) != {Purpose.PARTIAL} for other in self._turns):
+            if turn.partials_since_s is not None and not all(other.has_partials_only for other in self._turns):
                 self._partials_from_s = max(self._partials_from_s, now_s + REST * (now_s - turn.partials_since_s))
 
     def _share(self, turn: Turn, now_s: float) -> None:

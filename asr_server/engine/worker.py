@@ -111,8 +111,7 @@ class Worker:
         smaller: BatchingEngine | None = None,
     ) -> None:
         """`smaller`: in the languages that it speaks, decodes partials, for those who prefer it (`DecodeOptions.tier`), and finals that
-        would
-        be late on `engine` whatever else is given up."""
+        would be late on `engine` whatever else is given up."""
         self._options = options or WorkerOptions()
         self._now = now
         self._decoder = JobDecoder(engine, smaller, self._options, now)
@@ -364,7 +363,7 @@ class Worker:
             case Purpose.SPECULATIVE:
                 return entry.ripe_s <= now_s
             case Purpose.PARTIAL:
-                return set(turn.purposes) == {Purpose.PARTIAL}
+                return turn.has_partials_only
 
     def _claim(self, turn: Turn, entry: _Entry) -> bool:
         """Whether one that waited joins a turn. It may have been taken, given up or replaced meanwhile."""

@@ -47,15 +47,17 @@ async def test_offline_jobs_are_decoded_after_what_somebody_waits_for_or_may_and
 async def test_while_somebody_speaks_a_thread_is_kept_free_of_offline_jobs(engine: HeldEngine) -> None:
     clock = FakeClock()
     async with Worker(engine, WorkerOptions(threads=2), now=clock) as worker:
-        for owner in (1, 2):
-            worker.submit(job(f"file {owner}", owner, purpose=Purpose.OFFLINE))
+        files = [worker.submit(job(f"file {owner}", owner, purpose=Purpose.OFFLINE)) for owner in (1, 2)]
         alone = [await engine.next_decode(), await engine.next_decode()]
         assert {name_of(decode) for decode in alone} == {"file 1", "file 2"}
         for decode in alone:
             decode.finish()
+        for file in files:
+            await result(file)
 
-        worker.submit(final("speech", owner=3))
+        speech = worker.submit(final("speech", owner=3))
         (await engine.next_decode()).finish()
+        await result(speech)
         for owner in (4, 5):
             worker.submit(job(f"file {owner}", owner, purpose=Purpose.OFFLINE))
         first = await engine.next_decode()
