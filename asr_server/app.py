@@ -10,7 +10,7 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import grpc
@@ -26,8 +26,9 @@ from asr_server.api.service import SpeechService
 from asr_server.api.status import status_of
 from asr_server.api.stream import MAX_OPEN_FINALS
 from asr_server.api.wire import Served, system_version
+from asr_server.engine.capacity import Caller, LoadOptions
 from asr_server.engine.load import WorkerLoad
-from asr_server.engine.weights import resolve, smaller_beside
+from asr_server.engine.weights import ModelFiles, resolve, smaller_beside
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.errors import BadSettings, NotServing, SetupError
@@ -50,6 +51,7 @@ ENVELOPE_BYTES = 4 << 20
 FINISH_S = 2.0
 """Of the drain time, what is kept for streams that are still open to get their last finals."""
 
+_LOADING = "load-engine"
 _RIPEN_MS = 64.0
 """Beside `speculate_after_ms` 32. Of 1,653 decodes of 162 clips, 338 became finals; half of all pauses end within this time."""
 
@@ -127,7 +129,7 @@ async def _listen(
     server = grpc.aio.server(
         interceptors=[interceptor],
         # A bound on what is held before admission looks at it; health checks must still get through when all sessions are taken.
-        maximum_concurrent_rpcs=settings.limits.max_sessions + SPARE_RPCS,
+        maximum_concurrent_rpcs=settings.limits.max_sessions + settings.limits.max_files + SPARE_RPCS,
         options=[
             ("grpc.max_receive_message_length", settings.limits.max_unary_bytes + ENVELOPE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -180,8 +182,13 @@ def _on_thread(work: Callable[[], _Engines]) -> asyncio.Future[_Engines]:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, engines, failure)
 
-    threading.Thread(target=run, name="load-engine", daemon=True).start()
+    threading.Thread(target=run, name=_LOADING, daemon=True).start()
     return future
+
+
+def is_loading() -> bool:
+    """Whether an engine is being loaded still: also after `serve` was told to stop and has returned."""
+    return any(thread.name == _LOADING for thread in threading.enumerate())
 
 
 def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
@@ -194,13 +201,37 @@ def _load_engines(settings: Settings, definition: DataDefinition) -> _Engines:
         max_batch=engine.max_batch,
         beam_size=max(engine.beam_size, settings.limits.max_alternatives),
     )
-    main = WhisperEngine.load(resolve(settings.model, settings.cache_dir), options)
-    name = smaller_beside(settings.model, engine.smaller_model, settings.cache_dir)
-    if not name:
+    # Found first, loaded then: that takes seconds, and whoever wrote a wrong name should not wait for it.
+    files, smaller_files = resolve(settings.model, settings.cache_dir), _smaller_beside(settings)
+    if smaller_files is not None:
+        _must_be_smaller(smaller_files, files)
+    main = WhisperEngine.load(files, options)
+    if smaller_files is None:
         return _Engines(main, None)
-    logger.info("loading %s beside %s", name, settings.model)
+    logger.info("loading %s beside %s", smaller_files.name, files.name)
+    with _names_the_setting():
+        return _Engines(main, WhisperEngine.load(smaller_files, options))
+
+
+def _smaller_beside(settings: Settings) -> ModelFiles | None:
+    name = smaller_beside(settings.model, settings.engine.smaller_model, settings.cache_dir)
+    with _names_the_setting():
+        return resolve(name, settings.cache_dir) if name else None
+
+
+def _must_be_smaller(files: ModelFiles, main: ModelFiles) -> None:
+    """What is meant to save time must not take more, and requests tell models apart by their names."""
+    with _names_the_setting():
+        if files.name == main.name:
+            raise SetupError(f'"{files.name}" is what the main model is called, too')
+        if files.size_bytes >= main.size_bytes:
+            raise SetupError(f'"{files.name}" is no smaller than "{main.name}"')
+
+
+@contextlib.contextmanager
+def _names_the_setting() -> Iterator[None]:
     try:
-        return _Engines(main, WhisperEngine.load(resolve(name, settings.cache_dir), options))
+        yield
     except SetupError as error:
         raise SetupError(f"engine.smaller_model: {error}") from error
 
@@ -221,7 +252,7 @@ def _worker_options(settings: Settings, engine: WhisperEngine) -> WorkerOptions:
         max_batch=engine.options.max_batch,
         ripen_ms=_RIPEN_MS,
         # Room for every final that admitted sessions can leave open, and a partial each: no final of theirs is ever refused.
-        max_queued=limits.max_sessions * (MAX_OPEN_FINALS + 1),
+        max_queued=(limits.max_sessions + limits.max_files) * (MAX_OPEN_FINALS + 1),
         margin_ms=engine.options.margin_ms,
         retry_after_s=limits.retry_after_s,
     )
@@ -245,7 +276,15 @@ def _host(settings: Settings, definition: DataDefinition, engines: _Engines, wor
         smaller_languages=engines.smaller.languages if engines.smaller is not None else (),
     )
     system = system_version(code_version(), (definition.version, definition.digest), engine.release)
-    load = WorkerLoad(engine.cost, worker.threads, engine.options.margin_ms, lambda: worker.busy_s)
+    usual = served.presets[0]
+    by = engines.smaller if engines.smaller is not None and served.model_of(usual) == served.smaller_model else engine
+    caller = Caller(beam_size=min(usual.beam_size, served.max_beam_size), word_times=False)
+    load = WorkerLoad(
+        caller.busy_share(by.cost, engine.options.margin_ms),
+        worker.threads,
+        lambda: worker.busy_s,
+        LoadOptions(retry_after_s=settings.limits.retry_after_s),
+    )
     return Host(worker=worker, engine=engine, definition=definition, served=served, system=system, load=load, smaller=engines.smaller)
 
 

@@ -62,6 +62,12 @@ def serve(
     settings = read_settings(config, host=host, port=port, model=model, preset=preset)
     typer.echo(f"loading {settings.model} ...", err=True)
     asyncio.run(server.serve(settings, os.environ, lambda on, at: print(f"ready {on}:{at}", flush=True)))  # noqa: T201 - the contract
+    if server.is_loading():
+        # The engine's library cannot be told to stop loading, and aborts the process when it is unloaded in the midst of it.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _log_to_stderr(level: str) -> None:

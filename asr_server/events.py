@@ -25,6 +25,9 @@ class Tier(Enum):
     ANY = "any"
     """The main one; partials by the smaller one, and what would be late otherwise."""
     SMALLER = "smaller"
+    """The smaller one, in the languages that it speaks."""
+    ONLY_SMALLER = "only smaller"
+    """It was named."""
 
 
 class WordPlaces(Enum):

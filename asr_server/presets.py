@@ -23,8 +23,8 @@ class Preset:
     @property
     def without_waiting(self) -> "Preset":
         """For audio that is all there: nothing is gained by beginning early, by closing early or by telling a part."""
-        stop_ms = max(self.session.vad_stop_ms, _PATIENT_STOP_MS)
-        return replace(self, session=replace(self.session, vad_stop_ms=stop_ms, speculate_after_ms=0, sure_stop_ms=0, soft_segment_ms=0))
+        patient = with_stop(self.session, max(self.session.vad_stop_ms, _PATIENT_STOP_MS))
+        return replace(self, session=replace(patient, speculate_after_ms=0, soft_segment_ms=0))
 
 
 _PATIENT_STOP_MS = 900

@@ -87,6 +87,10 @@ def _known_keys(kind: type) -> BeforeValidator:
     accepted = sorted(field.name for field in fields(kind))
 
     def check(value: object) -> object:
+        if value is None:
+            return {}  # a section of which all keys are comments
+        if not isinstance(value, dict | kind):
+            raise ValueError(f"{value!r} is not accepted: a section of {', '.join(accepted)}")  # noqa: TRY004 - what pydantic makes one of its errors
         unknown = sorted(set(value) - set(accepted)) if isinstance(value, dict) else []
         if unknown:
             raise ValueError(f"unknown: {', '.join(unknown)}; accepted: {', '.join(accepted)}")
@@ -139,6 +143,12 @@ def read_settings(config: Path | None = None, **given: object) -> Settings:
         Settings.__pydantic_validator__.validate_python({**{name: getattr(settings, name) for name in Settings.model_fields}, **chosen})
     except ValidationError as error:
         raise BadSettings("; ".join(_describe(dict(problem)) for problem in error.errors())) from None
+    total_ms, limits = settings.budget.total_ms, settings.limits
+    if not limits.latency_budget_min_ms <= total_ms <= limits.latency_budget_max_ms:
+        accepted = f"{limits.latency_budget_min_ms} to {limits.latency_budget_max_ms} ms"
+        raise BadSettings(
+            f"budget: total_ms is {total_ms:g}, accepted: {accepted}, by limits.latency_budget_min_ms and latency_budget_max_ms"
+        )
     return settings.model_copy(update=chosen)
 
 
@@ -169,6 +179,10 @@ def _read_file(path: Path | None) -> dict[str, Any]:
 def _describe(problem: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "settings"
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
+    if message.startswith("Input should be"):
+        message = f"{problem['input']!r} is not accepted: {message.removeprefix('Input should be').split(', unable to')[0].strip()}"
+    elif problem["type"] == "string_too_short":
+        message = "is empty"
+    elif problem["type"] == "extra_forbidden":
         message = f"unknown; accepted: {', '.join(sorted(Settings.model_fields))}"
     return f"{where}: {message}"

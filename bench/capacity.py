@@ -267,7 +267,7 @@ def _heard(spoken: Spoken) -> Heard:
     return replace(
         found,
         ttfs_ms=() if spoken.ttfs_ms is None else (spoken.ttfs_ms,),
-        response_ms=tuple(final.ledger.response_ms for final in spoken.finals),
+        response_ms=tuple(final.ledger.response_ms for final in spoken.answers),
         segments=len(spoken.finals),
         late=sum(final.ledger.late for final in spoken.finals),
         degraded=sum(bool(final.ledger.degraded) for final in spoken.finals),

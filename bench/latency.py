@@ -161,6 +161,7 @@ def report(
     answer_ms = quantiles(one.answer_ms for one in spoken if one.answer_ms is not None)
     baseline_ms = quantiles(result.alone.baseline_ms for result in results if result.alone.baseline_ms is not None)
     finals = [final for one in spoken for final in one.finals]
+    answers = [final for one in spoken for final in one.answers]
     lags = [lag for one in spoken for lag in one.lags]
     bench = Bench(surroundings.bench, surroundings.bench_stall_ms)
     invalid = bench.invalid_because(lags)
@@ -174,11 +175,11 @@ def report(
         "ttfs_ms": quantiles(one.ttfs_ms for one in spoken if one.ttfs_ms is not None),
         "answer_ms": answer_ms,
         "answer_by_baseline": _ratio(answer_ms["p50"], baseline_ms["p50"]),
-        "response_ms": quantiles(final.ledger.response_ms for final in finals),
+        "response_ms": quantiles(final.ledger.response_ms for final in answers),
         "asr_ms": quantiles(_recognition_ms(final) for final in finals),
         "speculated_ms": quantiles(final.ledger.speculated_ms for final in finals),
-        "slices_ms": {name: _slice(finals, name) for name in SLICE_NAMES},
-        "endpoint_wait_ms": quantiles(final.ledger.endpoint_wait_ms for final in finals),
+        "slices_ms": {name: _slice(answers, name) for name in SLICE_NAMES},
+        "endpoint_wait_ms": quantiles(final.ledger.endpoint_wait_ms for final in answers),
         "first_partial_ms": quantiles(one.first_text_ms for one in spoken if one.first_text_ms is not None),
         **_partials(results, interim_results=setup.interim_results),
         "eager": _eager(spoken) if setup.eager_results else None,

@@ -197,7 +197,7 @@ def result_of(fields: Any, name: str) -> Result:  # noqa: ANN401 - JSON, whose s
     try:
         for field, command in UNREAD.items():
             if field in fields:
-                raise ValueError(f"it is of `bench {command}`, which is neither compared nor made a page of")
+                raise WrongCall(f"{name} is of `bench {command}`, which is neither compared nor made a page of")
         if "max_streams" in fields:
             return _capacity(fields, name)
         if "samples" in fields:

@@ -113,6 +113,13 @@ class Spoken:
         return " ".join(final.text.strip() for final in self.finals)
 
     @property
+    def answers(self) -> tuple[FinalSeen, ...]:
+        """Finals that somebody waited for: not parts of speech that went on, whose clock starts when their text is there already."""
+        return tuple(
+            final for number, final in enumerate(self.finals, 1) if final.ledger.endpoint_wait_ms > 0 or number == len(self.finals)
+        )
+
+    @property
     def ttfs_ms(self) -> float | None:
         """To the last final that began before the speech ended; None when there was none, when it was `early`, and when nothing was said.
 

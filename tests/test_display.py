@@ -18,7 +18,7 @@ LEDGER = LedgerView(
     response_ms=142,
     slices=(Slice("condition", 20, 3), Slice("queue", 60, 1), Slice("asr", 300, 131), Slice("post", 10, 1), Slice("send", 20, 0.2)),
     endpoint_wait_ms=500,
-    predicted=128,
+    predicted_ms=128,
     beam_size=5,
     audio_ms=1200,
 )

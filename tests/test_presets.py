@@ -1,5 +1,7 @@
 """The presets, and what a caller may change about one."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,13 @@ def test_without_waiting_nothing_is_begun_early_or_closed_early(preset: Preset) 
     assert patient.session.vad_stop_ms >= max(preset.session.vad_stop_ms, 900)
     assert patient.session.context_ms == preset.session.context_ms
     assert (patient.name, patient.beam_size) == (preset.name, preset.beam_size)
+
+
+@given(ALL, st.integers(440, 10_000))
+def test_without_waiting_the_end_of_the_utterance_waits_as_long_as_that_of_a_segment(preset: Preset, end_ms: int) -> None:
+    """An operator may end utterances sooner than a file's segments end."""
+    hurried = replace(preset, session=replace(preset.session, end_of_utterance_ms=max(end_ms, preset.session.vad_stop_ms)))
+    assert hurried.without_waiting.session.end_of_utterance_ms >= hurried.without_waiting.session.vad_stop_ms
 
 
 @given(ALL, STOPS_MS, LONGEST_SEGMENTS_MS)

@@ -125,6 +125,33 @@ async def test_a_taken_port_is_one_clear_line(server_address: str) -> None:
     )
 
 
+async def test_a_smaller_model_of_the_main_ones_name_could_not_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("engine: {smaller_model: tiny.en}")
+    code, line = await refusal("--port", "0", "--model", "tiny.en", "--config", str(tmp_path / "s.yaml"))
+    assert code == 2
+    assert line == 'asr-server: engine.smaller_model: "tiny.en" is what the main model is called, too'
+
+
+async def test_a_smaller_model_that_is_not_smaller_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("engine: {smaller_model: base}")
+    code, line = await refusal("--port", "0", "--model", "tiny.en", "--config", str(tmp_path / "s.yaml"))
+    assert code == 2
+    assert line == 'asr-server: engine.smaller_model: "base" is no smaller than "tiny.en"'
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.6, 1.0, 2.0])
+async def test_a_server_that_is_stopped_while_it_loads_ends_well(after_s: float) -> None:
+    async with serve("--port", "0") as process:
+        assert process.stderr is not None
+        async with asyncio.timeout(120):
+            while b"loading" not in await process.stderr.readline():
+                pass
+            await asyncio.sleep(after_s)
+            process.send_signal(signal.SIGTERM)
+            _, err = await process.communicate()
+    assert (process.returncode, b"terminate" in err) == (0, False)
+
+
 async def test_a_smaller_model_that_is_nowhere_is_named_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("engine: {smaller_model: no-such-model}")
     code, line = await refusal("--port", "0", "--model", "tiny.en", "--config", str(tmp_path / "s.yaml"))

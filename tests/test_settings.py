@@ -47,7 +47,11 @@ def test_the_command_line_outranks_the_environment_outranks_the_file(tmp_path: P
         ("budget: {asr_ms: 4000}", "budget slices add up to 4200 ms, more than the total of 500 ms"),
         ("endpointing: {vad_stop_ms: 1}", "vad_stop_ms is 1, accepted: 100 to 5000 ms"),
         ("endpointing: {sure_stop_ms: 200}", "endpointing: unknown: sure_stop_ms; accepted: end_of_utterance_ms, max_segment_ms"),
-        ("preset: quick", "preset: Input should be 'fast', 'balanced' or 'accurate'"),
+        ("preset: quick", "preset: 'quick' is not accepted: 'fast', 'balanced' or 'accurate'"),
+        ("engine: cpu", "engine: 'cpu' is not accepted: a section of beam_size, compute_type"),
+        ("engine: {workers: many}", "engine.workers: 'many' is not accepted: a valid integer"),
+        ("model: ''", "model: is empty"),
+        ("budget: {total_ms: 100, asr_ms: 10, queue_ms: 0, reserve_ms: 0}", "budget: total_ms is 100, accepted: 200 to 5000 ms, by limits"),
         ("engine: {beam_size: 11}", "engine.beam_size: "),
         ("engine: {max_batch: 65}", "engine.max_batch: "),
         ("engine: {max_batch: -1}", "engine.max_batch: "),
@@ -125,6 +129,10 @@ def test_a_misspelt_variable_is_refused_with_those_there_are(monkeypatch: pytest
 def test_a_missing_config_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot read the config file"):
         read_settings(tmp_path / "none.yaml")
+
+
+def test_an_empty_section_is_all_defaults(tmp_path: Path) -> None:
+    assert read_settings(write(tmp_path, "engine:\nbudget:\nendpointing:\nlimits:\ntelemetry:\n")) == read_settings()
 
 
 def test_an_empty_config_file_is_all_defaults(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Who may come in: whether the server takes new sessions at all, how many, and whether the recogniser keeps its promise to those inside."""
+"""Who may come in: whether the server takes new sessions at all, how many, and whether the recogniser keeps its promise to those inside.
+
+Whole files have places of their own: however many are sent, they take none from those who speak.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +11,10 @@ from typing import Protocol
 
 from asr_server.api.limits import Limits
 from asr_server.errors import NotServing, Overloaded
+
+_MAX_RETRY_AFTER_S = 30.0
+_FILE_WEIGHT = 1 - 0.5 ** (1 / 20)
+"""Of one file among those before it: after 20 half of what had been learnt is forgotten."""
 
 
 class Load(Protocol):
@@ -32,14 +39,17 @@ class Admission:
         self._now = now
         self._numbers = count(1)
         self._begun: set[int] = set()
-        self._active = 0
+        self._live = 0
+        self._files = 0
+        self._files_ended = 0
+        self._mean_file_s = 0.0
         self._load: Load | None = None
         self._closed_because = "the server is loading its model"
 
     @property
     def active(self) -> int:
         """Sessions inside."""
-        return self._active
+        return self._live + self._files
 
     def open(self, load: Load | None = None) -> None:
         """Let sessions in; without a `load` their number alone decides."""
@@ -51,35 +61,61 @@ class Admission:
         self._closed_because = because
 
     @contextmanager
-    def enter(self, *, live: bool = True) -> Iterator[int]:
-        """A number for a new session. Raises `NotServing` or `Overloaded`. `live`: somebody speaks and waits for answers in time; a
-        session that is not has no time promised, and only their number is limited. How long it lasts teaches nothing unless it is
-        `begun`."""
-        if self._closed_because:
-            raise NotServing(self._closed_because)
-        came_s, load = self._now(), self._load if live else None
-        if self._active >= self._limits.max_sessions:
-            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", self._retry_after_s(load, came_s))
+    def enter(self) -> Iterator[int]:
+        """A number for a new session in which somebody speaks and waits for answers in time. Raises `NotServing` or `Overloaded`. How long
+        it lasts teaches nothing unless it is `begun`."""
+        self._must_be_open()
+        came_s, load = self._now(), self._load
+        if self._live >= self._limits.max_sessions:
+            raise Overloaded(f"all {self._limits.max_sessions} sessions are taken", self._retry_after_s(came_s))
         if load is not None and not load.fits_one_more(came_s):
-            because = f"the recogniser has no time for more than the {self._active} sessions inside"
-            raise Overloaded(because, self._retry_after_s(load, came_s))
-        self._active += 1
+            raise Overloaded(f"the recogniser has no time for more than the {self._live} sessions inside", self._retry_after_s(came_s))
+        self._live += 1
         if load is not None:
             load.opened(came_s)
         number = next(self._numbers)
         try:
             yield number
         finally:
-            self._active -= 1
+            self._live -= 1
             has_begun = number in self._begun
             self._begun.discard(number)
             if load is not None:
                 left_s = self._now()
                 load.closed(left_s - came_s if has_begun else None, left_s)
 
+    @contextmanager
+    def enter_file(self) -> Iterator[int]:
+        """The same for a whole file. It has no time promised, so only their number is limited."""
+        self._must_be_open()
+        if self._files >= self._limits.max_files:
+            raise Overloaded(f"{self._files} files are being recognised, the most accepted", self._file_retry_after_s)
+        came_s, number = self._now(), next(self._numbers)
+        self._files += 1
+        try:
+            yield number
+        finally:
+            self._files -= 1
+            if number in self._begun:
+                self._files_ended += 1
+                # The first files are averaged: there is nothing before them to be forgotten.
+                self._mean_file_s += (self._now() - came_s - self._mean_file_s) * max(_FILE_WEIGHT, 1 / self._files_ended)
+            self._begun.discard(number)
+
     def begun(self, number: int) -> None:
         """The session's caller has asked for something that is accepted: it is no probe, and no mistake."""
         self._begun.add(number)
 
-    def _retry_after_s(self, load: Load | None, now_s: float) -> float:
-        return round(load.refused(now_s), 1) if load is not None else self._limits.retry_after_s
+    def _must_be_open(self) -> None:
+        if self._closed_because:
+            raise NotServing(self._closed_because)
+
+    def _retry_after_s(self, now_s: float) -> float:
+        return round(self._load.refused(now_s), 1) if self._load is not None else self._limits.retry_after_s
+
+    @property
+    def _file_retry_after_s(self) -> float:
+        """Files end one after the other: the next is likely to after an equal part of what one takes."""
+        if not self._files_ended:
+            return self._limits.retry_after_s
+        return round(min(max(self._mean_file_s / self._files, self._limits.retry_after_s), _MAX_RETRY_AFTER_S), 1)

@@ -27,10 +27,18 @@ class Ledger:
 
 
 def settle(
-    budget: LatencyBudget, stages: tuple[Stage, ...], decoded: Decoded, *, start_s: float, end_s: float, endpoint_wait_ms: float
+    budget: LatencyBudget,
+    stages: tuple[Stage, ...],
+    decoded: Decoded,
+    *,
+    start_s: float,
+    end_s: float,
+    endpoint_wait_ms: float,
+    gave_up: tuple[str, ...] = (),
 ) -> Ledger:
     """Sum the stages by slice, as far as they lie after `start_s`, when the clock started: what was done in the silence before cost nobody.
 
+    `gave_up`: what was given up to save time besides what the decode did.
     A stage may occur more than once (`condition` runs on the loop and in the worker).
     """
     spent: dict[SliceName, float] = dict.fromkeys(SLICE_NAMES, 0.0)
@@ -41,7 +49,7 @@ def settle(
     spent["reserve"] = max(response_ms - sum(spent.values()), 0.0)
     recognition: SliceName = "asr"
     speculated_ms = sum(stage.spent_ms for stage in stages if stage.name == recognition) - spent[recognition]
-    return Ledger(budget, response_ms, spent, decoded.degraded, endpoint_wait_ms, decoded.plan.predicted_ms, speculated_ms)
+    return Ledger(budget, response_ms, spent, (*decoded.degraded, *gave_up), endpoint_wait_ms, decoded.plan.predicted_ms, speculated_ms)
 
 
 def spent_ms(stages: Sequence[Stage], start_s: float) -> tuple[float, ...]:

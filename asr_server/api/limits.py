@@ -11,7 +11,9 @@ class Limits:
     """Raises ValueError, naming the limit, when one is not positive or a pair is the wrong way round."""
 
     max_sessions: int = 64
-    """Streams and unary calls at a time."""
+    """Streams at a time."""
+    max_files: int = 8
+    """Unary calls at a time, beside the streams. One of ten minutes holds up to 50 MB."""
     max_chunk_bytes: int = 1 << 20
     """One `audio_content`."""
     max_stream_audio_s: float = 4 * 3_600
@@ -26,7 +28,7 @@ class Limits:
     max_phrases: int = 100
     max_phrase_chars: int = 100
     retry_after_s: float = 1.0
-    """What a refused caller is told to wait."""
+    """What a refused caller is told to wait, until calls have ended by whose length more can be said."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

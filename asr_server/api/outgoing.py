@@ -37,6 +37,8 @@ class ReadyFinal:
     asked: Asked
     decoded: Decoded
     post: Stage
+    gave_up: tuple[str, ...] = ()
+    """To save time, besides what the decode did."""
 
 
 class Outbox:
@@ -99,6 +101,7 @@ class Outbox:
             start_s=ready.asked.answer_at_s,
             end_s=taken_s,
             endpoint_wait_ms=ready.asked.endpoint_wait_samples * 1000 / self._rate_hz,
+            gave_up=ready.gave_up,
         )
 
     def _record(self, ready: ReadyFinal, ledger: Ledger, taken_s: float) -> None:

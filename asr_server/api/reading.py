@@ -92,7 +92,7 @@ def _ledger(ledger: pb.Ledger) -> LedgerView:
         late=ledger.late,
         degraded=tuple(ledger.degraded),
         endpoint_wait_ms=ledger.endpoint_wait_ms,
-        predicted=ledger.asr_predicted_ms,
+        predicted_ms=ledger.asr_predicted_ms,
         beam_size=ledger.beam_size,
         guard=ledger.guard,
         audio_ms=ledger.audio_ms,

@@ -29,7 +29,7 @@ class LedgerView:
     """What was given up to save time, e.g. "beam"."""
     endpoint_wait_ms: float = 0.0
     """Silence waited for before the clock started."""
-    predicted: float = 0.0
+    predicted_ms: float = 0.0
     """What the cost model expected of the `asr` slice."""
     beam_size: int = 1
     guard: str = ""

@@ -98,7 +98,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:  # noqa: N802
         try:
-            with self._admission.enter(live=False) as session:
+            with self._admission.enter_file() as session:
                 wanted = parse_recognize(request, self._host.served)
                 self._begin(session, wanted)
                 with self._open_streams() as opened:
@@ -131,6 +131,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             data_definitions=[pb.DataDefinitionInfo(name=definition.version, digest=definition.digest, is_default=True)],
             limits=pb.Limits(
                 max_sessions=limits.max_sessions,
+                max_files=limits.max_files,
                 max_chunk_bytes=limits.max_chunk_bytes,
                 max_stream_audio=seconds(limits.max_stream_audio_s),
                 max_unary_bytes=limits.max_unary_bytes,
@@ -155,7 +156,7 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
             encodings=ENCODINGS.keys(),
             active_sessions=self._admission.active,
             longest_loop_stall_ms=self._longest_stall_ms(),
-            prediction_error=host.worker.prediction.error if host.worker.prediction.count else 0.0,
+            prediction_error=host.worker.prediction_error or 0.0,
             presets=[
                 pb.PresetInfo(
                     name=preset.name,

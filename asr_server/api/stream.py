@@ -8,22 +8,19 @@ What goes wrong, on the client's side or with one segment, ends the stream only 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
+from asr_server.api.decodes import Decodes, Listener, Moment
 from asr_server.api.host import Host
 from asr_server.api.outgoing import Asked, Outbox, ReadyFinal, Response, Write
 from asr_server.api.wire import Wanted, eager_result, offset, partial_results
-from asr_server.engine.worker import Decoded, DecodeJob
 from asr_server.errors import (
     AsrError,
     ClientFault,
     EngineFailed,
     IdleTooLong,
     InvalidRequest,
-    NotServing,
     OutOfLimits,
-    Overloaded,
     WrongOrder,
 )
 from asr_server.events import (
@@ -36,7 +33,6 @@ from asr_server.events import (
     Final,
     Finalized,
     Partial,
-    Purpose,
     SpeechEnded,
     SpeechStarted,
     StartTimedOut,
@@ -44,33 +40,23 @@ from asr_server.events import (
 )
 from asr_server.pb import asr_pb2 as pb
 from asr_server.session import Session
-from asr_server.transcript import Word
+from asr_server.transcript import Hypothesis, Word
 from asr_server.watch import attributes as names
 from asr_server.watch.observer import CallObserver, Stage
 from audio_norm import AudioError, ChunkDecoder, Frames, Intake, Taken, open_decoder
 
 MAX_OPEN_FINALS = 2
 MAX_OUTBOX = 16
-MAX_BEGUN = 3
-"""Decodes begun in case that may still become finals: one in the silence, one of what is sure in speech that goes on, one to spare."""
 PIECE_MS = 100
 """Audio conditioned in one go. Between two the event loop serves others, however large a chunk a client sends."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """The message being handled: when it was read, and the stages it has been through."""
-
-    arrived_s: float
-    stages: tuple[Stage, ...] = ()
 
 
 class Stream:
     """Made for one call and discarded after it. `run` returns when everything has been said."""
 
-    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, write: Write) -> None:
+    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, write: Write, *, is_whole: bool = False) -> None:
+        """`is_whole`: it will be `run_whole`."""
         self._host = host
-        self._owner = owner
         self._wanted = wanted
         self._call = call
         self._rate_hz = host.definition.audio.rate_hz
@@ -79,15 +65,12 @@ class Stream:
         self._intake: Intake | None = None
         self._piece_frames = 1
         self._outbox = Outbox(host, wanted, call, write)
-        self._asked: dict[int, Asked] = {}
-        self._decoded: dict[int, Decoded] = {}
-        """Of finals, and of the last speculative jobs, which may become some."""
+        listener = Listener(self._heard, self._placed, self._session.give_up, self._lost)
+        self._decodes = Decodes(host, owner, wanted, call, listener, is_whole=is_whole)
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
-        self._is_whole = False
         self._read_all = False
-        self._over = False
         self._fault: AsrError | AudioError | None = None
         self._failure: BaseException | None = None
         self._failed_job = 0
@@ -103,7 +86,6 @@ class Stream:
 
     async def run_whole(self, pieces: Sequence[Taken]) -> None:
         """The same for audio that is all there, taken in already."""
-        self._is_whole = True
         await self._run(self._hear_whole(pieces))
 
     async def _run(self, reading: Coroutine[None, None, None]) -> None:
@@ -112,8 +94,7 @@ class Stream:
         try:
             await self._deliver()
         finally:
-            self._over = True
-            self._host.worker.cancel(self._owner)
+            self._decodes.close()
             self._decoder.close()
             self._reading.cancel()
             reader.cancel()
@@ -148,7 +129,7 @@ class Stream:
     async def _read_messages(self, requests: AsyncIterator[pb.StreamingRecognizeRequest]) -> None:
         idle_s = self._host.served.limits.idle_timeout_s
         while not self._session.timed_out:
-            await self._until_room()
+            await self._until(self._has_room)
             try:
                 async with asyncio.timeout(idle_s):
                     request = await anext(requests, None)
@@ -164,7 +145,7 @@ class Stream:
             case "audio_content":
                 await self._take_audio(request.audio_content, arrived_s)
             case "finalize":
-                self._act(self._session.finalize(), _Moment(arrived_s))
+                self._act(self._session.finalize(), Moment(arrived_s))
             case "keep_alive":
                 pass
             case "config":
@@ -192,24 +173,24 @@ class Stream:
         for start in range(0, len(frames), self._piece_frames):
             if start:
                 await asyncio.sleep(0)
-            await self._until_room()
+            await self._until(self._has_room)
             self._hear_piece(self._intake.feed(frames[start : start + self._piece_frames]), arrived_s)
 
     async def _hear_whole(self, pieces: Sequence[Taken]) -> None:
         """The audio waits for us, not we for it: the clock of a piece starts when it is looked at."""
         for piece in pieces:
             await asyncio.sleep(0)
-            await self._until_room()
+            await self._until(self._has_room)
             if self._wanted.session.context_ms:
                 # One segment after the other, so that each goes on from what was said before it, however busy the server is.
-                await self._until_told()
+                await self._until(self._has_told)
             self._hear_piece(piece, self._host.now())
 
     def _hear_piece(self, taken: Taken, arrived_s: float) -> None:
         taken_s = self._host.now()
         events = self._session.feed(taken)
         stages = (Stage("ingest", arrived_s, taken_s), Stage("condition", taken_s, self._host.now()))
-        self._act(events, _Moment(arrived_s, stages))
+        self._act(events, Moment(arrived_s, stages))
         limit_s = self._host.served.limits.max_stream_audio_s
         if self._session.position_sample > limit_s * self._rate_hz:
             raise OutOfLimits(f"the stream has more than {limit_s:g} s of audio, the most accepted; open a new one")
@@ -226,33 +207,34 @@ class Stream:
         began_s = self._host.now()
         events = self._session.close()
         stages = (Stage("ingest", ended_s, began_s), Stage("condition", began_s, self._host.now()))
-        self._act(events, _Moment(ended_s, stages))
+        self._act(events, Moment(ended_s, stages))
         self._call.describe({names.AUDIO_S: self._session.position_sample / self._rate_hz})
         self._read_all = True
         self._changed.set()
 
-    async def _until_room(self) -> None:
-        while len(self._asked) >= MAX_OPEN_FINALS or len(self._outbox) + self._session.open_answers >= MAX_OUTBOX:
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
             self._room.clear()
             await self._room.wait()
 
-    async def _until_told(self) -> None:
+    def _has_room(self) -> bool:
+        return self._decodes.finals_open < MAX_OPEN_FINALS and len(self._outbox) + self._session.open_answers < MAX_OUTBOX
+
+    def _has_told(self) -> bool:
         """Everything that was asked for has been answered, with the places of its words."""
-        while self._asked or self._session.awaits_words:
-            self._room.clear()
-            await self._room.wait()
+        return not (self._decodes.finals_open or self._session.awaits_words)
 
     # ------------------------------------------------------------------------------------------------------------- acting
 
-    def _act(self, events: list[Event], moment: _Moment) -> None:
+    def _act(self, events: list[Event], moment: Moment) -> None:
         for event in events:
             match event:
                 case DecodeWanted():
-                    self._submit(event, moment)
+                    self._decodes.submit(event, moment)
                 case DecodePromoted(job, wait_samples, segment):
-                    self._promote(job, segment, wait_samples, moment)
+                    self._decodes.promote(job, segment, wait_samples, moment)
                 case DecodeUnwanted(job):
-                    self._host.worker.cancel(self._owner, job)
+                    self._decodes.cancel(job)
                 case Partial():
                     self._show(event)
                 case Eager():
@@ -263,95 +245,19 @@ class Stream:
                     self._tell(event)
         self._changed.set()
 
-    def _submit(self, wanted: DecodeWanted, moment: _Moment) -> None:
-        host = self._host
-        job = DecodeJob(
-            owner=self._owner,
-            job=wanted.job,
-            purpose=Purpose.OFFLINE if self._is_whole and wanted.purpose is Purpose.FINAL else wanted.purpose,
-            window=wanted.window,
-            options=replace(self._wanted.decode, said=wanted.said, word_places=wanted.word_places),
-            condition=host.definition.finish,
-            answer_at_s=moment.arrived_s + wanted.due_samples / self._rate_hz,
-            budget=self._wanted.budget,
-            placed=lambda words: self._place(wanted.job, words),
-        )
-        try:
-            future = host.worker.submit(job)
-        except Overloaded as refusal:
-            if wanted.purpose is Purpose.SPECULATIVE:
-                # What the session says with it may already make it a final.
-                asyncio.get_running_loop().call_soon(self._displaced, wanted)
-            else:
-                self._give_up(wanted, refusal)
-            return
-        if wanted.purpose is Purpose.FINAL:
-            self._asked[wanted.job] = Asked(wanted.segment, wanted.endpoint_wait_samples, moment.arrived_s, moment.stages)
-        future.add_done_callback(lambda done: self._heard_back(wanted, done))
+    def _heard(self, job: int, hypothesis: Hypothesis) -> None:
+        now_s = self._host.now()
+        self._act(self._session.accept(job, hypothesis), Moment(now_s))
 
-    def _promote(self, job: int, segment: int, wait_samples: int, moment: _Moment) -> None:
-        """A decode begun in the silence is the final: its clock starts now."""
-        self._asked[job] = Asked(segment, wait_samples, moment.arrived_s, moment.stages)
-        self._host.worker.promote(self._owner, job, moment.arrived_s)
+    def _placed(self, job: int, words: tuple[Word, ...]) -> None:
+        self._session.place(job, words)
+        self._room.set()
 
-    def _heard_back(self, wanted: DecodeWanted, done: asyncio.Future[Decoded]) -> None:
-        """Nobody awaits a callback: a failure in here must reach `_deliver` too."""
-        if self._over:
-            _ = done.cancelled() or done.exception()  # heard, and of no use any more
-            return
-        try:
-            if done.cancelled():
-                self._displaced(wanted)
-            elif (error := done.exception()) is not None:
-                self._give_up(wanted, error)
-            else:
-                decoded = done.result()
-                if wanted.purpose is not Purpose.PARTIAL:
-                    self._keep(wanted.job, decoded)
-                now_s = self._host.now()
-                self._act(self._session.accept(wanted.job, decoded.decoding.hypothesis), _Moment(now_s))
-        except Exception as failure:  # noqa: BLE001
-            self._fail(failure)
-
-    def _place(self, job: int, words: tuple[Word, ...]) -> None:
-        """The words of a text that was heard back before."""
-        if self._over:
-            return
-        try:
-            self._session.place(job, words)
-            self._room.set()
-        except Exception as failure:  # noqa: BLE001
-            self._fail(failure)
-
-    def _keep(self, job: int, decoded: Decoded) -> None:
-        self._decoded[job] = decoded
-        begun = [number for number in self._decoded if number not in self._asked]
-        for old in begun[:-MAX_BEGUN]:
-            del self._decoded[old]
-
-    def _displaced(self, wanted: DecodeWanted) -> None:
-        """The worker had no room for it any more. What has become a final meanwhile is asked for again."""
-        if self._over:
-            return
-        asked = self._asked.get(wanted.job)
-        if asked is None or wanted.purpose is Purpose.FINAL:
-            self._give_up(wanted, NotServing("the server is stopping"))
-            return
-        final = replace(wanted, purpose=Purpose.FINAL, endpoint_wait_samples=asked.endpoint_wait_samples, due_samples=0)
-        try:
-            self._submit(final, _Moment(asked.answer_at_s, asked.before))
-        except NotServing as stopping:
-            self._give_up(wanted, stopping)
-
-    def _give_up(self, wanted: DecodeWanted, error: BaseException) -> None:
-        """A partial is no loss, nor is what was begun in case. A final is: its error ends the stream once those before it have left."""
-        asked = self._asked.pop(wanted.job, None)
-        if asked is None and wanted.purpose is not Purpose.FINAL:
-            self._session.give_up(wanted.job)
-            return
+    def _lost(self, error: BaseException, job: int, asked: Asked | None) -> None:
+        """A final will not come: its error ends the stream once those before it have left."""
         if asked is not None:
             self._outbox.record_failure(asked, error)
-        self._fail(error, wanted.job)
+        self._fail(error, job)
 
     def _fail(self, failure: BaseException, job: int = 0) -> None:
         """Finals asked for before `job` still leave."""
@@ -371,11 +277,12 @@ class Stream:
         self._call.event(names.EVENT_PARTIAL, shown, self._host.now())
         self._outbox.add_partial(Response(results=partial_results(partial, self._wanted, self._rate_hz)))
 
-    def _finish(self, final: Final, moment: _Moment) -> None:
+    def _finish(self, final: Final, moment: Moment) -> None:
         """`moment`: the last thing it waited for, its hypothesis or the audio that closed it."""
         answered_s = moment.stages[-1].end_s if moment.stages else moment.arrived_s
-        asked, decoded = self._asked.pop(final.job), self._decoded.pop(final.job)
-        ready = ReadyFinal(final, asked, decoded, Stage("post", answered_s, self._host.now()))
+        answer = self._decodes.take(final.job, final.segment)
+        gave_up: tuple[str, ...] = ("partials",) if answer.partials_given_up else ()
+        ready = ReadyFinal(final, answer.asked, answer.decoded, Stage("post", answered_s, self._host.now()), gave_up)
         if final.hypothesis.text:
             self._outbox.add(ready)
         else:
@@ -410,9 +317,9 @@ class Stream:
     async def _deliver(self) -> None:
         while True:
             while self._outbox:
-                await self._outbox.send_first()
+                await self._send_first()
                 self._room.set()
-            if self._failure is not None and not any(job < self._failed_job for job in self._asked):
+            if self._failure is not None and not self._decodes.is_open_before(self._failed_job):
                 if isinstance(self._failure, AsrError):
                     raise self._failure
                 raise EngineFailed("the server failed on this stream") from self._failure
@@ -420,3 +327,11 @@ class Stream:
                 return
             self._changed.clear()
             await self._changed.wait()
+
+    async def _send_first(self) -> None:
+        idle_s = self._host.served.limits.idle_timeout_s
+        try:
+            async with asyncio.timeout(idle_s):
+                await self._outbox.send_first()
+        except TimeoutError:
+            raise IdleTooLong(f"no answer was taken for {idle_s:g} s; read what the server sends, or cancel the call") from None

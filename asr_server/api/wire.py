@@ -184,7 +184,7 @@ def _recognition(message: pb.RecognitionConfig, served: Served, found: _Violatio
         found.add("config.audio_channel", f"{message.audio_channel} is not accepted: 0 (mean of all) or 1 to {highest_channel}")
     tier, speaks, languages = preset.tier, served.model, served.languages
     if message.model and message.model == served.smaller_model:
-        tier, speaks, languages = Tier.SMALLER, served.smaller_model, served.smaller_languages
+        tier, speaks, languages = Tier.ONLY_SMALLER, served.smaller_model, served.smaller_languages
     elif message.model == served.model:
         tier = Tier.MAIN
     elif message.model:

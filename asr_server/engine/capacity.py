@@ -103,9 +103,9 @@ class LoadMeter:
         self._mean_stream_s += (lasted_s - self._mean_stream_s) * max(_STREAM_WEIGHT, 1 / self._ended)
 
     def decoded(self, busy_ms: float, now_s: float) -> None:
-        """A decode has ended that kept a thread busy for so long."""
-        self._pass_to(now_s)
-        self._busy_s += busy_ms / 1000
+        """Decodes have kept threads busy for so long in all since the last event, in equal measure: they fade, too."""
+        passed_s = self._pass_to(now_s)
+        self._busy_s += busy_ms / 1000 * self._left_of(passed_s)
 
     def utilisation(self, now_s: float) -> float:
         """Share of the threads' time that decodes took, of about the last `window_s`."""
@@ -144,10 +144,18 @@ class LoadMeter:
         """Between two places that become free."""
         return _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
 
-    def _pass_to(self, now_s: float) -> None:
+    def _left_of(self, spent_s: float) -> float:
+        """The part that has not faded of what was spread over the last `spent_s`."""
+        if spent_s <= 0:
+            return 1.0
+        return -math.expm1(-spent_s / self._options.window_s) * self._options.window_s / spent_s
+
+    def _pass_to(self, now_s: float) -> float:
+        """Returns how long it is since the last event."""
         before_s = now_s if self._at_s is None else self._at_s
         self._at_s = max(before_s, now_s)
         window_s = self._options.window_s
         kept = math.exp((before_s - self._at_s) / window_s)
         self._busy_s *= kept
         self._stream_s = self._stream_s * kept + self._streams * window_s * (1 - kept)
+        return self._at_s - before_s

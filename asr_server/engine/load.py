@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from asr_server.engine.capacity import Caller, LoadMeter, LoadOptions
-from asr_server.engine.cost import CostModel
+from asr_server.engine.capacity import LoadMeter, LoadOptions
 from asr_server.events import Purpose
 
 _COUNTED = (Purpose.FINAL, Purpose.SPECULATIVE)
@@ -15,13 +14,13 @@ class WorkerLoad:
 
     def __init__(
         self,
-        cost: CostModel,
+        typical_share: float,
         threads: int,
-        margin_ms: float,
         busy_s: Callable[[], Mapping[Purpose, float]],
         options: LoadOptions | None = None,
     ) -> None:
-        self._meter = LoadMeter(threads, Caller().busy_share(cost, margin_ms), options)
+        """`typical_share`: as `LoadMeter`."""
+        self._meter = LoadMeter(threads, typical_share, options)
         self._busy_s = busy_s
         self._seen_s = 0.0
 

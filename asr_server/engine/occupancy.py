@@ -61,9 +61,9 @@ class Occupancy:
         """Whether a thread may take partials, or the one of `turn` may take some more."""
         return self._leaves_one_free(Purpose.PARTIAL, turn)
 
-    def takes_offline(self) -> bool:
+    def takes_offline(self, turn: Turn | None = None) -> bool:
         """The same of offline jobs, where somebody speaks."""
-        return self._leaves_one_free(Purpose.OFFLINE, None)
+        return self._leaves_one_free(Purpose.OFFLINE, turn)
 
     def _leaves_one_free(self, purpose: Purpose, turn: Turn | None) -> bool:
         others = sum(purpose in one.purposes for one in self._turns if one is not turn)

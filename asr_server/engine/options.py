@@ -1,6 +1,7 @@
 """How an engine is built."""
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields, replace
 
 from asr_server.engine.no_speech import NoSpeechRule
 
@@ -50,9 +51,10 @@ class EngineOptions:
             if not lowest <= getattr(self, name) <= highest:
                 raise ValueError(f"{name} is {getattr(self, name)}; accepted: {lowest} to {highest}")
 
-    def described(self) -> dict[str, str]:
-        """Every option as text, for the release."""
-        return {option.name: _as_text(getattr(self, option.name)) for option in fields(self)}
+    def described(self, languages: Collection[str]) -> dict[str, str]:
+        """Every option as text, for the release. `languages`: of the model."""
+        spoken = replace(self, auto_languages=tuple(one for one in self.auto_languages if one in languages))
+        return {option.name: _as_text(getattr(spoken, option.name)) for option in fields(spoken)}
 
 
 def _as_text(value: object) -> str:

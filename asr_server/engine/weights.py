@@ -50,6 +50,11 @@ class ModelFiles:
     sha256: str
     """Of `model.bin`."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Of `model.bin`."""
+        return (self.path / "model.bin").stat().st_size
+
 
 @dataclass(frozen=True, slots=True)
 class _WeightPackage:

@@ -47,7 +47,7 @@ class WhisperEngine:
         margin_samples = WINDOW_SAMPLES if options.full_context else options.margin_ms * RATE_HZ // 1000
         self._listener = Listener(Reader(options.no_speech), margin_samples)
         self._languages = network.languages
-        self._release = Release(files.name, files.sha256, options.described())
+        self._release = Release(files.name, files.sha256, options.described(network.languages))
         self._cost = cost
 
     @classmethod

@@ -160,8 +160,13 @@ class Worker:
 
     @property
     def prediction(self) -> Prediction:
-        """How good predictions of decodes have been, and how they are corrected."""
+        """How decodes alone by the main model are predicted, and how good that was."""
         return self._decoder.prediction
+
+    @property
+    def prediction_error(self) -> float | None:
+        """By how much predictions of all decodes were off lately, either way: 1.15 is 15 %. None before the first."""
+        return self._decoder.prediction_error
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -332,14 +337,17 @@ class Worker:
                 now_s = self._now()
                 partials_from_s = self._occupancy.partials_from_s
                 partials = now_s >= partials_from_s and self._occupancy.takes_partials()
-                offline = now_s >= self._live_until_s or self._occupancy.takes_offline()
-                entry = self._line.take(partials=partials, offline=offline, ripe_by_s=now_s)
+                entry = self._line.take(partials=partials, offline=self._takes_offline(now_s), ripe_by_s=now_s)
                 if entry is not None:
                     turn = self._occupancy.begin(entry.purpose, now_s)
                     return entry, turn, self._occupancy.threads
                 moments_s = [self._line.next_ripe_s, *(at_s for at_s in (partials_from_s, self._live_until_s) if now_s < at_s)]
                 self._changed.wait(min((at_s - now_s for at_s in moments_s if at_s is not None), default=None))
             return None
+
+    def _takes_offline(self, now_s: float, turn: Turn | None = None) -> bool:
+        """Whether a thread may take offline jobs, or the one of `turn` may take some more."""
+        return now_s >= self._live_until_s or self._occupancy.takes_offline(turn)
 
     def _waiting(self, turn: Turn) -> tuple[_Entry, ...]:
         """Who might join a turn: nobody whom an idle thread will take, and nobody who is not ripe."""
@@ -348,18 +356,21 @@ class Worker:
                 return ()
             if self._occupancy.is_full:
                 now_s = self._now()
-                return tuple(entry for entry in self._line if self._may_join(turn, entry, now_s))
+                takes_offline = self._takes_offline(now_s, turn)
+                return tuple(entry for entry in self._line if self._may_join(turn, entry, now_s, takes_offline=takes_offline))
             if Purpose.PARTIAL in turn.purposes and not self._occupancy.takes_partials():
                 # The idle thread is the one that takes no partials.
                 return tuple(entry for entry in self._line if entry.purpose is Purpose.PARTIAL)
             return ()
 
     @staticmethod
-    def _may_join(turn: Turn, entry: _Entry, now_s: float) -> bool:
+    def _may_join(turn: Turn, entry: _Entry, now_s: float, *, takes_offline: bool) -> bool:
         """What is worth more does not wait for a partial to be decoded with it, and what may be in vain not before it is ripe."""
         match entry.purpose:
-            case Purpose.FINAL | Purpose.OFFLINE:
+            case Purpose.FINAL:
                 return True
+            case Purpose.OFFLINE:
+                return takes_offline
             case Purpose.SPECULATIVE:
                 return entry.ripe_s <= now_s
             case Purpose.PARTIAL:
@@ -368,11 +379,14 @@ class Worker:
     def _claim(self, turn: Turn, entry: _Entry) -> bool:
         """Whether one that waited joins a turn. It may have been taken, given up or replaced meanwhile."""
         with self._changed:
+            now_s = self._now()
             if entry.purpose is Purpose.PARTIAL and not self._occupancy.takes_partials(turn):
+                return False
+            if entry.purpose is Purpose.OFFLINE and not self._takes_offline(now_s, turn):
                 return False
             if self._closing or not self._line.remove(entry):
                 return False
-            self._occupancy.join(turn, entry.purpose, self._now())
+            self._occupancy.join(turn, entry.purpose, now_s)
             return True
 
     def _tell(self, entry: _Entry, decoded: Decoded, loop: asyncio.AbstractEventLoop) -> None:

@@ -338,7 +338,7 @@ class DataDefinitionInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., is_default: bool = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_sessions", "max_chunk_bytes", "max_stream_audio", "max_unary_bytes", "max_unary_audio", "idle_timeout", "latency_budget_min_ms", "latency_budget_max_ms", "sample_rate_min_hertz", "sample_rate_max_hertz", "max_channels", "max_alternatives", "max_phrases", "max_phrase_chars")
+    __slots__ = ("max_sessions", "max_chunk_bytes", "max_stream_audio", "max_unary_bytes", "max_unary_audio", "idle_timeout", "latency_budget_min_ms", "latency_budget_max_ms", "sample_rate_min_hertz", "sample_rate_max_hertz", "max_channels", "max_alternatives", "max_phrases", "max_phrase_chars", "max_files")
     MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAM_AUDIO_FIELD_NUMBER: _ClassVar[int]
@@ -353,6 +353,7 @@ class Limits(_message.Message):
     MAX_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     MAX_PHRASES_FIELD_NUMBER: _ClassVar[int]
     MAX_PHRASE_CHARS_FIELD_NUMBER: _ClassVar[int]
+    MAX_FILES_FIELD_NUMBER: _ClassVar[int]
     max_sessions: int
     max_chunk_bytes: int
     max_stream_audio: _duration_pb2.Duration
@@ -367,4 +368,5 @@ class Limits(_message.Message):
     max_alternatives: int
     max_phrases: int
     max_phrase_chars: int
-    def __init__(self, max_sessions: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_stream_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_unary_bytes: _Optional[int] = ..., max_unary_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., idle_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_budget_min_ms: _Optional[int] = ..., latency_budget_max_ms: _Optional[int] = ..., sample_rate_min_hertz: _Optional[int] = ..., sample_rate_max_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_alternatives: _Optional[int] = ..., max_phrases: _Optional[int] = ..., max_phrase_chars: _Optional[int] = ...) -> None: ...
+    max_files: int
+    def __init__(self, max_sessions: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_stream_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_unary_bytes: _Optional[int] = ..., max_unary_audio: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., idle_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency_budget_min_ms: _Optional[int] = ..., latency_budget_max_ms: _Optional[int] = ..., sample_rate_min_hertz: _Optional[int] = ..., sample_rate_max_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_alternatives: _Optional[int] = ..., max_phrases: _Optional[int] = ..., max_phrase_chars: _Optional[int] = ..., max_files: _Optional[int] = ...) -> None: ...

@@ -22,7 +22,7 @@ class HeardAudio:
         self._buffer = SampleBuffer()
         self._clipped: deque[Positions] = deque()
         self._context = SpokenContext(context_ms, rate_hz)
-        self._longest_window = MAX_WINDOW_S * rate_hz
+        self._longest_window_samples = MAX_WINDOW_S * rate_hz
 
     @property
     def start_sample(self) -> int:
@@ -69,7 +69,7 @@ class HeardAudio:
         if segment.context is None and all_told:
             segment.context = self._context.before(segment.start_sample, segment.window_start_sample, self._buffer.start_sample)
         context = segment.context
-        if context is None or end_sample - context.start_sample > self._longest_window:
+        if context is None or end_sample - context.start_sample > self._longest_window_samples:
             return self._window(segment.window_start_sample, end_sample, speech), None
         return self._window(context.start_sample, end_sample, (context.speech, *speech)), context.said
 

@@ -32,9 +32,9 @@ class SpokenContext:
     """One a stream. Positions are samples of the stream."""
 
     def __init__(self, context_ms: int, rate_hz: int) -> None:
-        self._context = context_ms * rate_hz // 1000
-        self._max_pause = MAX_PAUSE_MS * rate_hz // 1000
-        self._before_word = _BEFORE_WORD_MS * rate_hz // 1000
+        self._context_samples = context_ms * rate_hz // 1000
+        self._max_pause_samples = MAX_PAUSE_MS * rate_hz // 1000
+        self._before_word_samples = _BEFORE_WORD_MS * rate_hz // 1000
         self._words: deque[Word] = deque(maxlen=_MAX_WORDS)
         self._end_sample: int | None = None
         self._is_known = True
@@ -59,19 +59,19 @@ class SpokenContext:
         if self._is_over(position_sample):
             return position_sample
         assert self._end_sample is not None
-        return max(min(position_sample, self._end_sample) - self._context - self._before_word, 0)
+        return max(min(position_sample, self._end_sample) - self._context_samples - self._before_word_samples, 0)
 
     def _is_over(self, start_sample: int) -> bool:
-        return not self._context or self._end_sample is None or start_sample - self._end_sample > self._max_pause
+        return not self._context_samples or self._end_sample is None or start_sample - self._end_sample > self._max_pause_samples
 
     def before(self, start_sample: int, window_start_sample: int, oldest_sample: int) -> Context | None:
         """For speech that starts at `start_sample`, its own audio at `window_start_sample`; audio before `oldest_sample` is gone."""
         if self._is_over(start_sample) or not self._is_known:
             return None
-        earliest = max(start_sample - self._context, oldest_sample + self._before_word)
+        earliest = max(start_sample - self._context_samples, oldest_sample + self._before_word_samples)
         words = [word for word in self._words if word.start_sample >= earliest]
         if not words:
             return None
-        first = words[0].start_sample - self._before_word
+        first = words[0].start_sample - self._before_word_samples
         last = max(min(words[-1].end_sample, window_start_sample), first)
         return Context(first, Said(tuple(word.text for word in words), window_start_sample), Span(first, last))

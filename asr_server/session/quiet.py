@@ -22,25 +22,16 @@ _SILENCE_POWER = 1e-10
 
 
 class QuietClock:
-    """One a stream. Positions are samples from the stream's first."""
+    """One a stream."""
 
     def __init__(self) -> None:
         self._levels_db: deque[float] = deque(maxlen=LEVEL_FRAMES)
         self._speech_db = -np.inf
-        self._last_speech_sample = 0
 
-    @property
-    def last_speech_sample(self) -> int:
-        """End of the last frame that counted as speech; 0 before any."""
-        return self._last_speech_sample
-
-    def push(self, probability: float, frame: Samples, end_sample: int) -> bool:
+    def push(self, probability: float, frame: Samples) -> bool:
         """The next frame and the detector's probability for it; whether it counts as speech."""
         level_db = float(10 * np.log10(np.mean(np.square(frame), dtype=np.float64) + _SILENCE_POWER)) if len(frame) else -100.0
         if probability >= MIN_PROBABILITY:
             self._levels_db.append(level_db)
             self._speech_db = float(np.percentile(self._levels_db, SPEECH_PERCENTILE))
-        is_speech = probability >= MIN_PROBABILITY and level_db >= self._speech_db - MAX_BELOW_SPEECH_DB
-        if is_speech:
-            self._last_speech_sample = end_sample
-        return is_speech
+        return probability >= MIN_PROBABILITY and level_db >= self._speech_db - MAX_BELOW_SPEECH_DB

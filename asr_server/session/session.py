@@ -39,6 +39,7 @@ from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
 from asr_server.session.quiet import QuietClock
 from asr_server.session.segment import Committing, OpenSegment, Speculation
+from asr_server.session.stability import goes_on_from
 from asr_server.transcript import Hypothesis, Word
 from audio_norm import Conditioned, DataDefinition, Samples, Span, Taken
 
@@ -67,17 +68,17 @@ class Session:
         self._options = options
         self._conditioner = definition.conditioner()
         self._gate = definition.gate(self._conditioner.frame_samples)
-        self._keep_before = definition.silence.keep_before_ms * rate_hz // 1000
-        self._keep_after = definition.silence.keep_after_ms * rate_hz // 1000
+        self._keep_before_samples = definition.silence.keep_before_ms * rate_hz // 1000
+        self._keep_after_samples = definition.silence.keep_after_ms * rate_hz // 1000
         self._rule = EndpointRule(options.shortest_stop_ms, options.vad_stop_ms)
         self._samples_per_ms = rate_hz // 1000
-        self._speculate_after = options.speculate_after_ms * rate_hz // 1000
-        self._soft_segment = options.soft_segment_ms * rate_hz // 1000
-        self._end_of_utterance = options.end_of_utterance_ms * rate_hz // 1000
-        self._start_timeout = options.start_timeout_ms * rate_hz // 1000
-        self._max_segment = options.max_segment_ms * rate_hz // 1000
-        self._partial_interval = options.partial_interval_ms * rate_hz // 1000
-        self._first_partial = options.first_partial_ms * rate_hz // 1000
+        self._speculate_after_samples = options.speculate_after_ms * rate_hz // 1000
+        self._soft_segment_samples = options.soft_segment_ms * rate_hz // 1000
+        self._end_of_utterance_samples = options.end_of_utterance_ms * rate_hz // 1000
+        self._start_timeout_samples = options.start_timeout_ms * rate_hz // 1000
+        self._max_segment_samples = options.max_segment_ms * rate_hz // 1000
+        self._partial_interval_samples = options.partial_interval_ms * rate_hz // 1000
+        self._first_partial_samples = options.first_partial_ms * rate_hz // 1000
         self._audio = HeardAudio(options.context_ms, rate_hz)
         self._frame_rest = np.empty(0, np.float32)
         self._quiet = QuietClock()
@@ -197,10 +198,13 @@ class Session:
                 return
         self._frame_rest = frames[len(heard.speech) * frame_samples :]
         yield from self._want_partial()
-        held_from = self._segment.window_start_sample if self._segment else self._gate.position_sample - self._keep_before - _ONSET_SAMPLES
+        if self._segment is not None:
+            held_from = self._segment.window_start_sample
+        else:
+            held_from = self._gate.position_sample - self._keep_before_samples - _ONSET_SAMPLES
         # Confirming speech takes the gate a while; audio back to its possible start is still needed then.
         if self._gate.active:
-            held_from = min(held_from, max(self._gate.start_sample, self._taken_sample) - self._keep_before)
+            held_from = min(held_from, max(self._gate.start_sample, self._taken_sample) - self._keep_before_samples)
         self._audio.forget(held_from)
         self._gate.forget(self._audio.start_sample)
 
@@ -208,7 +212,7 @@ class Session:
         gate = self._gate
         gate.push(probability)
         heard_sample = self._heard_sample
-        is_clear = self._quiet.push(probability, frame, heard_sample) and gate.active
+        is_clear = self._quiet.push(probability, frame) and gate.active
         is_speech = is_clear or (self._segment is not None and self._segment.is_soft and gate.is_speech)
         if self._segment is not None and is_speech:
             yield from self._resume(self._segment)
@@ -224,17 +228,17 @@ class Session:
                 segment.speech_until(heard_sample)
             if self._silence_samples(segment) >= self._stop_samples(segment):
                 yield from self._close_segment(heard_sample, self._word_places)
-            elif heard_sample - segment.window_start_sample >= self._max_segment:
+            elif heard_sample - segment.window_start_sample >= self._max_segment_samples:
                 yield from self._split(segment)
-            elif self._speculate_after and heard_sample - segment.speech_end_sample >= self._speculate_after:
+            elif self._speculate_after_samples and heard_sample - segment.speech_end_sample >= self._speculate_after_samples:
                 yield from self._speculate(segment)
-            elif is_speech and self._soft_segment and heard_sample - segment.window_start_sample >= self._soft_segment:
+            elif is_speech and self._soft_segment_samples and heard_sample - segment.window_start_sample >= self._soft_segment_samples:
                 yield from self._want_commit(segment)
-        elif self._in_utterance and heard_sample - self._speech_end_sample >= self._end_of_utterance:
+        elif self._in_utterance and heard_sample - self._speech_end_sample >= self._end_of_utterance_samples:
             self._in_utterance = False
             self._order.add(UtteranceEnded(heard_sample))
             yield from self._leave()
-        elif self._waits_for_speech and not (gate.pending or gate.active) and heard_sample >= self._start_timeout:
+        elif self._waits_for_speech and not (gate.pending or gate.active) and heard_sample >= self._start_timeout_samples:
             self._waits_for_speech = False
             self._timed_out = True
             yield StartTimedOut(heard_sample)
@@ -294,7 +298,7 @@ class Session:
 
     def _stop_samples(self, segment: OpenSegment) -> int:
         """Silence after which the segment is closed."""
-        if self._soft_segment and segment.speech_end_sample - segment.window_start_sample >= self._soft_segment:
+        if self._soft_segment_samples and segment.speech_end_sample - segment.window_start_sample >= self._soft_segment_samples:
             return self._rule.shortest_ms * self._samples_per_ms
         hypothesis = segment.speculation.hypothesis if segment.speculation is not None else None
         return self._rule.stop_ms(hypothesis) * self._samples_per_ms
@@ -317,18 +321,19 @@ class Session:
         if self._silence_samples(segment) >= self._stop_samples(segment):
             yield from self._close_segment(self._heard_sample, self._word_places)
             return
-        if self._options.eager_results:
+        if self._options.eager_results and self._may_tell_early(segment, hypothesis):
             yield from self._tell_early(segment, hypothesis)
         elif self._options.interim_results:
             yield from self._show_partial(_PartialJob(speculation.job, segment, speculation.end_sample), hypothesis)
 
+    def _may_tell_early(self, segment: OpenSegment, hypothesis: Hypothesis) -> bool:
+        return not self._order and certainty(hypothesis) >= EAGER_CERTAINTY and hypothesis.text.startswith(segment.prefix.text)
+
     def _tell_early(self, segment: OpenSegment, hypothesis: Hypothesis) -> Iterator[Event]:
         text = hypothesis.text
-        if self._order or certainty(hypothesis) < EAGER_CERTAINTY:
+        if text == segment.eager_text:
             return
-        if not text.startswith(segment.prefix.text) or text == segment.eager_text:
-            return
-        yield from self._settle(segment.index, segment.eager_text, text, self._heard_sample)
+        yield from self._settle(segment.index, segment.eager_text, text, hypothesis.language, self._heard_sample)
         segment.eager_text = text
         yield Eager(segment.index, segment.start_sample, segment.speech_end_sample, text, hypothesis.language)
 
@@ -349,9 +354,9 @@ class Session:
     # ------------------------------------------------------------------------------------------------ opening and closing
 
     def _open(self, start_sample: int, *, is_soft: bool = False) -> Iterator[Event]:
-        window_start = max(start_sample - self._keep_before, self._taken_sample, self._audio.start_sample)
+        window_start = max(start_sample - self._keep_before_samples, self._taken_sample, self._audio.start_sample)
         self._segment = OpenSegment(self._segments, start_sample, window_start, is_soft=is_soft)
-        self._segment.partial_due_sample = start_sample + self._first_partial
+        self._segment.partial_due_sample = start_sample + self._first_partial_samples
         self._segments += 1
         self._in_utterance = True
         self._waits_for_speech = False
@@ -361,7 +366,7 @@ class Session:
         """`word_places`: of its final, if none was begun in the silence."""
         segment, self._segment = self._segment, None
         assert segment is not None
-        end = min(position_sample, segment.speech_end_sample + self._keep_after)
+        end = min(position_sample, segment.speech_end_sample + self._keep_after_samples)
         yield SpeechEnded(segment.speech_end_sample)
         yield from self._drop_commit(segment)
         speculation = segment.speculation
@@ -380,8 +385,8 @@ class Session:
     def _split(self, segment: OpenSegment) -> Iterator[Event]:
         """Speech has gone on for too long without a pause: close the part before the best cut, go on with the rest."""
         start = segment.window_start_sample
-        position = min(self._heard_sample, start + self._max_segment)
-        cut = segment.best_cut(start + self._max_segment // 2, self._audio.cut(start, position), start)
+        position = min(self._heard_sample, start + self._max_segment_samples)
+        cut = segment.best_cut(start + self._max_segment_samples // 2, self._audio.cut(start, position), start)
         spoken = segment.speech_before(cut)
         yield from self._drop_commit(segment)
         yield from self._resume(segment)
@@ -452,7 +457,7 @@ class Session:
         if segment.speculation is not None or segment.speech_end_sample < segment.partial_due_sample:
             return
         end = self._heard_sample
-        segment.partial_due_sample = end + self._partial_interval
+        segment.partial_due_sample = end + self._partial_interval_samples
         self._partial = _PartialJob(self._next_job(), segment, end)
         yield self._wanted(self._partial.job, segment, Purpose.PARTIAL, end, end - segment.speech_end_sample)
 
@@ -499,11 +504,11 @@ class Session:
             else:
                 self._audio.told(final.hypothesis.words)
             yield final
-            yield from self._settle(answer.segment, answer.eager_text, final.hypothesis.text, answer.end_sample)
+            heard = final.hypothesis
+            yield from self._settle(answer.segment, answer.eager_text, heard.text, heard.language, answer.end_sample)
 
     @staticmethod
-    def _settle(segment: int, told: str, text: str, at_sample: int) -> Iterator[Event]:
+    def _settle(segment: int, told: str, text: str, language: str, at_sample: int) -> Iterator[Event]:
         """An eager text stood when the text after it begins with the same words."""
         if told:
-            rest = text.removeprefix(told)
-            yield EagerSettled(segment, at_sample, stood=text.startswith(told) and not rest[:1].isalnum())
+            yield EagerSettled(segment, at_sample, stood=goes_on_from(told, text, language))

@@ -30,6 +30,15 @@ def units(text: str, language: str) -> list[str]:
     return re.findall(r"\s*\S+", text)
 
 
+def goes_on_from(text: str, later: str, language: str) -> bool:
+    """Whether `later` begins with all words of `text`, letter by letter; punctuation may follow the last of them."""
+    ours, theirs = units(text, language), units(later, language)
+    if not ours or len(theirs) < len(ours) or theirs[: len(ours) - 1] != ours[:-1]:
+        return not ours
+    last = theirs[len(ours) - 1]
+    return last.startswith(ours[-1]) and not _key(last.removeprefix(ours[-1]))
+
+
 def _key(unit: str) -> str:
     """What makes two units the same word: not case, not punctuation."""
     return _PUNCTUATION.sub("", unit).casefold()

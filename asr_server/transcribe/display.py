@@ -197,7 +197,7 @@ def ledger_object(ledger: LedgerView) -> dict[str, object]:
         "late": ledger.late,
         "degraded": list(ledger.degraded),
         "endpoint_wait_ms": _round(ledger.endpoint_wait_ms, 1),
-        "predicted_ms": _round(ledger.predicted, 1),
+        "predicted_ms": _round(ledger.predicted_ms, 1),
         "speculated_ms": _round(ledger.speculated_ms, 1),
         "beam_size": ledger.beam_size,
         "guard": ledger.guard,

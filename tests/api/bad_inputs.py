@@ -22,7 +22,11 @@ What depends on the server, and not on what is sent:
 
 - RESOURCE_EXHAUSTED: "all 64 sessions are taken", or "the recogniser has no time for more than the 12 sessions inside": one stream more
   would make finals late. It comes before any audio is taken, with RetryInfo: when a place is likely to be free, by how long streams
-  have lasted so far. Of the second message, whoever comes then, up to 1.5 s later, goes before others; the place is kept for no longer.
+  have lasted so far; 30 s at most, to ask again then. Of the second message, whoever comes at the time told, up to 1.5 s later, goes
+  before others; the place is kept for no longer.
+- RESOURCE_EXHAUSTED of Recognize: "8 files are being recognised, the most accepted". Files take no places from streams.
+- DEADLINE_EXCEEDED: "no message for 60 s; send audio or keep_alive, or half-close the stream", or "no answer was taken for 60 s; read what
+  the server sends, or cancel the call".
 - UNAVAILABLE: it loads its model, or ends.
 - INVALID_ARGUMENT, field `eager_results`: it recognises nothing before a segment is closed.
 """

@@ -43,14 +43,14 @@ def load() -> FakeLoad:
     return FakeLoad()
 
 
-def opened(load: FakeLoad | None, clock: FakeClock, max_sessions: int = 2) -> Admission:
-    admission = Admission(Limits(max_sessions=max_sessions, retry_after_s=2.5), clock)
+def opened(load: FakeLoad | None, clock: FakeClock, max_sessions: int = 2, max_files: int = 2) -> Admission:
+    admission = Admission(Limits(max_sessions=max_sessions, max_files=max_files, retry_after_s=2.5), clock)
     admission.open(load)
     return admission
 
 
-def refusal(admission: Admission, *, live: bool = True) -> Overloaded:
-    with pytest.raises(Overloaded) as caught, admission.enter(live=live):
+def refusal(admission: Admission) -> Overloaded:
+    with pytest.raises(Overloaded) as caught, admission.enter():
         pass
     return caught.value
 
@@ -132,21 +132,52 @@ def test_without_a_load_the_number_of_sessions_alone_decides(clock: FakeClock) -
         assert number == 2
 
 
-def test_a_session_that_nobody_speaks_in_does_not_ask_the_load_and_is_not_counted_in_it(load: FakeLoad, clock: FakeClock) -> None:
+def test_a_file_does_not_ask_the_load_and_is_not_counted_in_it(load: FakeLoad, clock: FakeClock) -> None:
     admission = opened(load, clock)
     load.fits = False
-    with admission.enter(live=False):
+    with admission.enter_file():
         assert admission.active == 1
     assert load.told == []
 
 
-def test_a_session_that_nobody_speaks_in_takes_a_place_and_is_refused_with_the_advice_for_all(load: FakeLoad, clock: FakeClock) -> None:
-    admission = opened(load, clock, max_sessions=1)
-    with admission.enter(live=False):
-        assert refusal(admission, live=False).retry_after_s == 2.5
+def test_files_and_those_who_speak_take_no_places_from_each_other(load: FakeLoad, clock: FakeClock) -> None:
+    admission = opened(load, clock, max_sessions=1, max_files=1)
+    with admission.enter_file(), admission.enter():
+        assert admission.active == 2
+        with pytest.raises(Overloaded, match="1 files are being recognised, the most accepted"), admission.enter_file():
+            pass
+        assert str(refusal(admission)).startswith("all 1 sessions are taken")
+    with admission.enter_file(), admission.enter():
+        pass
+
+
+def test_when_a_file_may_come_back_is_told_by_how_long_files_take(clock: FakeClock) -> None:
+    admission = opened(None, clock, max_files=2)
+
+    def refused_after_s() -> float:
+        with admission.enter_file(), admission.enter_file(), pytest.raises(Overloaded) as caught, admission.enter_file():
+            pass
+        return caught.value.retry_after_s
+
+    def last(seconds: float, times: int = 1) -> None:
+        for _ in range(times):
+            with admission.enter_file() as number:
+                admission.begun(number)
+                clock.advance_ms(seconds * 1000)
+
+    assert refused_after_s() == 2.5
+    last(20.0)
+    assert refused_after_s() == 10.0
+    last(1.0, times=200)
+    assert refused_after_s() == 2.5
+    last(600.0, times=20)
+    assert refused_after_s() == 30.0
+    with pytest.raises(RuntimeError), admission.enter_file():
+        raise RuntimeError("broken")
+    assert admission.active == 0
 
 
 def test_every_session_has_a_number_of_its_own(load: FakeLoad, clock: FakeClock) -> None:
     admission = opened(load, clock)
-    with admission.enter() as one, admission.enter(live=False) as other:
+    with admission.enter() as one, admission.enter_file() as other:
         assert one != other

@@ -163,7 +163,7 @@ async def test_a_final_carries_words_ledger_and_system() -> None:
     assert (word.start_s, word.end_s) == pytest.approx((0.52, 0.77))
     ledger = result.ledger
     assert ledger is not None
-    assert (ledger.budget_ms, ledger.response_ms, ledger.endpoint_wait_ms, ledger.predicted) == (500, 142, 500, 128)
+    assert (ledger.budget_ms, ledger.response_ms, ledger.endpoint_wait_ms, ledger.predicted_ms) == (500, 142, 500, 128)
     assert [(part.name, part.spent_ms) for part in ledger.slices][:3] == [("condition", 3), ("queue", 1), ("asr", 131)]
     assert (ledger.late, ledger.degraded, ledger.guard, ledger.beam_size, ledger.audio_ms) == (False, (), "", 5, 1200)
     assert result.system is not None

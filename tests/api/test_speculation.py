@@ -17,7 +17,7 @@ from asr_server.budget import LatencyBudget
 from asr_server.engine.engine import BatchingEngine, DecodeOptions, Decoding
 from asr_server.engine.worker import Decoded, DecodeJob, Worker, WorkerOptions
 from asr_server.errors import EngineFailed
-from asr_server.events import Purpose, WordPlaces
+from asr_server.events import Purpose, Tier, WordPlaces
 from asr_server.pb import asr_pb2 as pb
 from asr_server.presets import PRESETS, Preset
 from asr_server.session import SessionOptions
@@ -25,7 +25,9 @@ from asr_server.transcript import Alternative, Hypothesis, Word
 from audio_norm import Normalized, Samples
 from tests.api.harness import Request, Response, Running, chunks, converse, first, linear16, refused, speech_server
 from tests.fake_engine import FakeEngine, HeldEngine, said
+from tests.fake_observer import FakeObserver
 from tests.session.script import heard, plain_definition, silence, speech
+from tests.waiting import until
 
 Call = grpc.aio.StreamStreamCall[Request, Response]
 
@@ -297,9 +299,10 @@ async def test_a_decode_begun_early_that_fails_is_asked_for_again_as_a_final_and
     assert worker.purposes == [Purpose.SPECULATIVE, Purpose.FINAL]
 
 
-async def test_a_decode_that_fails_once_it_is_a_final_ends_the_stream() -> None:
+async def test_a_decode_that_fails_once_it_is_a_final_is_asked_for_again_by_the_main_model() -> None:
     engine = HeldEngine()
-    async with speech_server(engine, presets=(EARLY,)) as server:
+    worker = RememberingWorker(engine)
+    async with served_by(worker, engine, replace(EARLY, tier=Tier.SMALLER)) as server:
         call = server.stub.StreamingRecognize()
         await call.write(first(events=True))
         await say(call, speech(1_000), silence(400))
@@ -307,9 +310,73 @@ async def test_a_decode_that_fails_once_it_is_a_final_ends_the_stream() -> None:
         while (await call.read()).speech_event_type != Response.SPEECH_ACTIVITY_END:
             pass
         held.fail(RuntimeError("broken"))
+        (await engine.next_decode()).finish("at last")
+        assert (await result(call)).alternatives[0].transcript == "at last"
+        await call.done_writing()
+    assert worker.purposes == [Purpose.SPECULATIVE, Purpose.FINAL]
+    assert [job.options.tier for job, _ in worker.asked] == [Tier.SMALLER, Tier.MAIN]
+
+
+async def test_a_final_that_fails_twice_ends_the_stream() -> None:
+    engine = HeldEngine()
+    async with speech_server(engine, presets=(EARLY,)) as server:
+        call = server.stub.StreamingRecognize()
+        await call.write(first())
+        await say(call, speech(1_000), silence(400))
+        for _ in range(2):
+            (await engine.next_decode()).fail(RuntimeError("broken"))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
     assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+async def test_a_model_that_was_named_is_not_left_when_it_fails_once() -> None:
+    engine = HeldEngine()
+    worker = RememberingWorker(engine)
+    async with served_by(worker, engine, replace(EARLY, tier=Tier.ONLY_SMALLER)) as server:
+        call = server.stub.StreamingRecognize()
+        await call.write(first())
+        await say(call, speech(1_000), silence(400))
+        (await engine.next_decode()).fail(RuntimeError("broken"))
+        (await engine.next_decode()).finish("at last")
+        await result(call)
+        await ends_well(call)
+    assert [job.options.tier for job, _ in worker.asked] == [Tier.ONLY_SMALLER] * 2
+
+
+async def test_a_partial_that_fails_is_no_loss_and_can_be_seen(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(_audio: Normalized, options: DecodeOptions) -> Decoding:
+        if options.beam_size == 1:
+            raise RuntimeError("broken")
+        return said("whole")
+
+    observer = FakeObserver()
+    async with speech_server(FakeEngine(answer), presets=(EARLY,), observer=observer) as server:
+        call = server.stub.StreamingRecognize()
+        await call.write(asking(interim_results=True))
+        await say(call, speech(1_000))
+        await until(lambda: "decode_failed" in [name for name, _, _ in observer.only.events])
+        await say(call, silence(400))
+        while not (final := await result(call)).is_final:
+            pass
+        await ends_well(call)
+    assert (final.alternatives[0].transcript, list(final.ledger.degraded)) == ("whole", ["partials"])
+    failed = [attributes for name, attributes, _ in observer.only.events if name == "decode_failed"]
+    assert failed[0] == {"asr.segment": 0, "asr.purpose": "partial", "error.type": "EngineFailed"}
+    assert caplog.text.count("a partial decode failed: recognition failed: RuntimeError: broken") == 1
+
+
+async def test_a_segment_that_showed_a_partial_gave_none_up() -> None:
+    async with speech_server(presets=(EARLY,)) as server:
+        call = server.stub.StreamingRecognize()
+        await call.write(asking(interim_results=True))
+        await say(call, speech(1_000))
+        assert not (await result(call)).is_final
+        await say(call, silence(400))
+        while not (final := await result(call)).is_final:
+            pass
+        await ends_well(call)
+    assert list(final.ledger.degraded) == []
 
 
 async def test_a_decode_that_lost_its_place_as_it_became_a_final_is_asked_for_again() -> None:

@@ -393,6 +393,29 @@ async def test_what_an_engine_failed_of_is_in_the_log_and_not_in_the_message(cap
     assert "secret detail" in caplog.text
 
 
+async def read_all(call: grpc.aio.StreamStreamCall[Request, Response]) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
+async def test_a_client_that_reads_nothing_does_not_keep_its_place_for_ever() -> None:
+    """What it is sent fills the windows of the transport."""
+    spoken = [part for _ in range(8) for part in (speech(800), silence(600))]
+    async with speech_server(FakeEngine(lambda _audio, _options: said("long " * 600_000)), limits=Limits(idle_timeout_s=0.3)) as server:
+        call = server.stub.StreamingRecognize()
+        await call.write(first())
+        for chunk in chunks(audio(*spoken)):
+            await call.write(chunk)
+        await call.done_writing()
+        await until(lambda: server.admission.active == 0)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await read_all(call)
+    assert (caught.value.code(), caught.value.details()) == (
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        "no answer was taken for 0.3 s; read what the server sends, or cancel the call",
+    )
+
+
 async def test_a_segment_that_fails_does_not_take_the_one_before_it_along() -> None:
     engine = HeldEngine()
     async with speech_server(engine) as server:
@@ -402,6 +425,7 @@ async def test_a_segment_that_fails_does_not_take_the_one_before_it_along() -> N
         started = [await engine.next_decode(), await engine.next_decode()]
         earlier, later = sorted(started, key=lambda held: held.audio.duration_s)
         later.fail(RuntimeError("broken"))
+        (await engine.next_decode()).fail(RuntimeError("broken"))
         earlier.finish("the first")
         answer = await waiting
     assert (answer.code, answer.texts) == (grpc.StatusCode.INTERNAL, ["the first"])

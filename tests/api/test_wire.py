@@ -149,7 +149,8 @@ TWO_MODELS = replace(SERVED, smaller_model="tiny.en", smaller_languages=("en",),
         ("", "fast", Tier.SMALLER),
         ("base", "fast", Tier.MAIN),
         ("base", "", Tier.MAIN),
-        ("tiny.en", "", Tier.SMALLER),
+        ("tiny.en", "", Tier.ONLY_SMALLER),
+        ("tiny.en", "fast", Tier.ONLY_SMALLER),
     ],
 )
 def test_a_model_that_is_named_decodes_everything_else_the_preset_says_which(model: str, preset: str, tier: Tier) -> None:

@@ -70,6 +70,14 @@ def seen(text: str, held_after_ms: float, *, late: bool = False, degraded: tuple
     return FinalSeen(text, 0.0, 1.0, held_after_ms, ledger)
 
 
+def test_parts_of_speech_that_goes_on_are_no_answers() -> None:
+    part, pause, end = seen("a", 0.0), seen("b", 0.0), seen("c", 0.0)
+    part = replace(part, ledger=replace(part.ledger, endpoint_wait_ms=0.0))
+    asked_for = replace(end, ledger=replace(end.ledger, endpoint_wait_ms=0.0))
+    assert spoken("a b c", part, pause, end).answers == (pause, end)
+    assert spoken("a b c", part, pause, asked_for).answers == (pause, asked_for), "the last was asked for, by finalize or half-close"
+
+
 def alone(one: Spoken, full_context: str | None = None) -> Measured:
     return Measured(one, Alone((70.0,) * len(one.finals), 400.0, full_context))
 

@@ -136,7 +136,7 @@ def test_the_page_of_a_result_of_before_presets_can_be_made() -> None:
 
 @pytest.mark.parametrize(("field", "command"), [("recovery", "overload"), ("quiet", "idle")])
 def test_a_result_that_is_neither_compared_nor_shown_is_named(field: str, command: str) -> None:
-    with pytest.raises(WrongCall, match=f"a.json .*: it is of `bench {command}`, which is neither compared nor made a page of"):
+    with pytest.raises(WrongCall, match=f"a.json is of `bench {command}`, which is neither compared nor made a page of"):
         result_of({field: {}}, "a.json")
 
 

@@ -41,6 +41,14 @@ def test_utilisation_is_the_share_of_the_threads_time_and_fades() -> None:
     assert meter.utilisation(now_s + 100) == pytest.approx(0.0, abs=1e-4)
 
 
+def test_what_was_spread_over_a_long_time_counts_as_if_it_had_been_told_bit_by_bit() -> None:
+    often, once = meter_of(streams=1), meter_of(streams=1)
+    run(often, busy_ms=600, seconds=300)
+    once.decoded(300 * 600, 300.0)
+
+    assert once.utilisation(300.0) == pytest.approx(often.utilisation(300.0), rel=0.001)
+
+
 def test_time_before_the_first_decode_was_idle() -> None:
     meter = meter_of(streams=1)
     meter.decoded(1000, now_s=0.0)
@@ -136,6 +144,7 @@ def test_promises_for_later_places_keep_nobody_out_of_one_that_is_free() -> None
     meter = full()
     for _ in range(3):
         meter.refused(12.0)
+    meter.decoded(0.5 * 9 * 200, 12.5)
     for _ in range(2):
         meter.closed(lasted_s=12.0, now_s=12.5)
 

@@ -17,7 +17,7 @@ class Busy:
 
     def __init__(self, threads: int = 1) -> None:
         self.seconds = dict.fromkeys(Purpose, 0.0)
-        self.load = WorkerLoad(COST, threads, MARGIN_MS, lambda: self.seconds, LoadOptions(limit=0.85))
+        self.load = WorkerLoad(Caller().busy_share(COST, MARGIN_MS), threads, lambda: self.seconds, LoadOptions(limit=0.85))
 
     def run(self, purpose: Purpose, share: float, seconds: int = 100, start_s: int = 0) -> float:
         """One thread busy for such a share of each second, asked after each. Returns the time it is then."""
@@ -59,6 +59,18 @@ def test_time_is_counted_once_however_often_it_is_asked_for() -> None:
     busy.seconds[Purpose.FINAL] = 2.0
     for _ in range(100):
         assert busy.load.fits_one_more(10.0)
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("between_s", [1, 20, 300])
+def test_how_long_nobody_asked_does_not_make_it_look_busier(streams: int, between_s: int) -> None:
+    """The account of its time is read when somebody comes or goes, which may be minutes apart."""
+    busy = Busy(threads=2)
+    for _ in range(streams):
+        busy.load.opened(0.0)
+    for moment in range(between_s, 1_201, between_s):
+        busy.seconds[Purpose.FINAL] += 0.1 * streams * between_s
+        assert busy.load.fits_one_more(float(moment))
 
 
 def test_two_threads_have_room_for_twice_as_much() -> None:

@@ -82,6 +82,14 @@ def test_a_final_gives_up_as_little_as_the_time_left_allows(
     assert chosen.degraded == degraded
 
 
+def test_a_plan_must_fit_for_nine_decodes_in_ten_and_is_still_predicted_by_the_middle() -> None:
+    spread = replace(COST, spread=1.5)
+
+    assert plan(workload(BEAM), spread, 420 * 1.5).predicted_ms == 420
+    assert plan(workload(BEAM), spread, 420 * 1.5 - 1).beam_size == 2
+    assert plan(workload(BEAM), spread, 420).beam_size == 1
+
+
 def test_word_times_alone_go_when_that_keeps_the_beam_and_a_greedy_decode_with_them_does_not_fit() -> None:
     # Half a second of speech is 4 tokens: a beam costs 4 ms more than greedy, word times 30.
     cost = CostModel(encode_ms=0, encode_ms_per_frame=0, token_ms=10, beam_factor=1.1, align_ms=30)
@@ -215,6 +223,7 @@ costs = st.builds(
     token_ms=st.floats(min_value=0, max_value=50),
     beam_factor=st.floats(min_value=0.8, max_value=4),
     align_ms=milliseconds,
+    spread=st.floats(min_value=1, max_value=2),
 )
 options = st.builds(
     DecodeOptions,
@@ -238,7 +247,7 @@ def test_a_plan_fits_whenever_any_does_and_none_that_fits_gives_up_less(
 ) -> None:
     work = workload(options, audio_ms)
     chosen = plan(work, cost, remaining_ms, smaller=SMALLER)
-    fitting = [candidate for candidate in all_plans(work, cost) if candidate.predicted_ms <= remaining_ms]
+    fitting = [candidate for candidate in all_plans(work, cost) if candidate.within_ms <= remaining_ms]
 
     if fitting:
         assert chosen in fitting
@@ -253,7 +262,7 @@ def test_more_time_never_gives_up_more(options: DecodeOptions, cost: CostModel, 
     work = workload(options)
     order = all_plans(work, cost)
     places = [order.index(plan(work, cost, remaining_ms, smaller=SMALLER)) for remaining_ms in times_ms]
-    fits = [order[place].predicted_ms <= remaining_ms for place, remaining_ms in zip(places, times_ms, strict=True)]
+    fits = [order[place].within_ms <= remaining_ms for place, remaining_ms in zip(places, times_ms, strict=True)]
 
     assert all(later <= earlier for (earlier, later), fit in zip(pairwise(places), fits, strict=False) if fit)
 
@@ -267,4 +276,4 @@ def test_every_plan_has_a_beam_as_wide_as_its_alternatives_and_the_first_keeps_e
 
     assert plans[0].degraded == ()
     assert all(1 <= candidate.max_alternatives <= candidate.beam_size for candidate in plans)
-    assert len({replace(candidate, predicted_ms=0.0) for candidate in plans}) == len(plans)
+    assert len({replace(candidate, predicted_ms=0.0, within_ms=0.0) for candidate in plans}) == len(plans)

@@ -170,6 +170,26 @@ async def test_partials_come_together_while_the_thread_that_takes_none_is_idle()
         batch.finish_all()
 
 
+async def test_files_do_not_join_the_thread_that_is_kept_free_of_them_while_somebody_speaks() -> None:
+    engine, clock = HeldBatchEngine(), FakeClock(now_s=100.0)
+    async with Worker(engine, replace(BOTH_BUSY, threads=2), now=clock) as worker:
+        worker.submit(job("speech", owner=1, answer_at_s=clock.now_s))
+        speech = await engine.next_batch()
+        worker.submit(job("file", owner=2, purpose=Purpose.OFFLINE))
+        file = await engine.next_batch()
+        worker.submit(job("more speech", owner=1, number=1, answer_at_s=clock.now_s))
+        waiting = worker.submit(job("another file", owner=3, purpose=Purpose.OFFLINE))
+        speech.finish_all()
+        more = await engine.next_batch()
+        assert more.names == ["more speech"]
+        more.finish_all()
+        file.finish_all()
+        another = await engine.next_batch()
+        assert another.names == ["another file"]
+        another.finish_all()
+        await result(waiting)
+
+
 async def test_without_batches_each_is_decoded_by_itself() -> None:
     async with busy(replace(ALONE, max_batch=1)) as at:
         at.submit("one", 1)

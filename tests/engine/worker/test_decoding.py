@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -238,6 +239,7 @@ async def test_each_model_is_predicted_by_its_own_decodes() -> None:
         by_main = (await result(worker.submit(job(number=50, samples=FIVE_SECONDS, options=options)))).plan
 
         assert worker.prediction.count == 1
+        assert worker.prediction_error == pytest.approx(1.3, abs=0.3), "decodes by either model count"
     assert (by_smaller.by_smaller, by_main.by_smaller) == (True, False)
     assert by_smaller.predicted_ms > 1.5 * 223
     assert by_main.predicted_ms == pytest.approx(223)
@@ -267,6 +269,23 @@ async def test_predictions_follow_what_decodes_take() -> None:
         assert worker.prediction.error == pytest.approx(1.0, abs=0.05)
     assert plans[0].predicted_ms == pytest.approx(223)
     assert plans[-1].predicted_ms == pytest.approx(1.2 * 223, rel=0.01)
+
+
+@pytest.mark.parametrize(("times", "beam_size"), [((1.0, 1.0), 2), ((1 / 1.3, 1.3), 1)])
+async def test_where_decodes_take_now_more_now_less_a_plan_leaves_room_for_that(times: tuple[float, float], beam_size: int) -> None:
+    clock = FakeClock()
+    machines = cycle([Machine(clock, times=one) for one in times])
+
+    def decode(audio: Normalized, options: DecodeOptions) -> Decoding:
+        return next(machines)(audio, options)
+
+    async with Worker(FakeEngine(decode), WorkerOptions(threads=1), now=clock) as worker:
+        for number in range(100):
+            await result(worker.submit(job(number=number, purpose=Purpose.PARTIAL, samples=FIVE_SECONDS)))
+        asked = job(number=100, samples=FIVE_SECONDS, options=DecodeOptions(beam_size=2), answer_at_s=clock.now_s)
+        decoded = await result(worker.submit(asked))
+
+    assert decoded.plan.beam_size == beam_size
 
 
 async def test_a_decode_beside_another_is_predicted_to_take_longer(two_threads: Worker, engine: HeldEngine) -> None:
@@ -329,6 +348,10 @@ async def test_a_smaller_model_decodes_what_would_be_late_otherwise(
         ("en", Purpose.FINAL, Tier.SMALLER, "smaller"),
         ("en", Purpose.FINAL, Tier.ANY, "fake"),
         ("de", Purpose.FINAL, Tier.SMALLER, "fake"),
+        ("auto", Purpose.FINAL, Tier.SMALLER, "fake"),
+        # It was named: which language is found out by it.
+        ("auto", Purpose.FINAL, Tier.ONLY_SMALLER, "smaller"),
+        ("auto", Purpose.PARTIAL, Tier.ONLY_SMALLER, "smaller"),
     ],
 )
 async def test_a_smaller_model_decodes_partials_and_for_who_prefers_it_if_it_speaks_the_language(
