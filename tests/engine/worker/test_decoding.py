@@ -271,8 +271,13 @@ async def test_predictions_follow_what_decodes_take() -> None:
     assert plans[-1].predicted_ms == pytest.approx(1.2 * 223, rel=0.01)
 
 
-@pytest.mark.parametrize(("times", "beam_size"), [((1.0, 1.0), 2), ((1 / 1.3, 1.3), 1)])
-async def test_where_decodes_take_now_more_now_less_a_plan_leaves_room_for_that(times: tuple[float, float], beam_size: int) -> None:
+@pytest.mark.parametrize(
+    ("times", "purpose", "beam_size"),
+    [((1.0, 1.0), Purpose.FINAL, 2), ((1 / 1.3, 1.3), Purpose.FINAL, 1), ((1 / 1.3, 1.3), Purpose.SPECULATIVE, 2)],
+)
+async def test_where_decodes_take_now_more_now_less_a_final_leaves_room_for_that(
+    times: tuple[float, float], purpose: Purpose, beam_size: int
+) -> None:
     clock = FakeClock()
     machines = cycle([Machine(clock, times=one) for one in times])
 
@@ -282,7 +287,8 @@ async def test_where_decodes_take_now_more_now_less_a_plan_leaves_room_for_that(
     async with Worker(FakeEngine(decode), WorkerOptions(threads=1), now=clock) as worker:
         for number in range(100):
             await result(worker.submit(job(number=number, purpose=Purpose.PARTIAL, samples=FIVE_SECONDS)))
-        asked = job(number=100, samples=FIVE_SECONDS, options=DecodeOptions(beam_size=2), answer_at_s=clock.now_s)
+        options = DecodeOptions(beam_size=2)
+        asked = job(number=100, purpose=purpose, samples=FIVE_SECONDS, options=options, answer_at_s=clock.now_s)
         decoded = await result(worker.submit(asked))
 
     assert decoded.plan.beam_size == beam_size
