@@ -14,7 +14,7 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def keep_less_freed_memory() -> bool:
-    """Have glibc's allocator share two heaps among all threads, instead of giving each some of its own, which keep in pieces what decodes of
+    """Have glibc's allocator share two heaps among all threads, not have some for each, which keep in pieces what decodes of
     ever other sizes have freed. Whether it was asked: not where there is another allocator, or the environment says how it should behave.
 
     To have large blocks mapped and unmapped by themselves would keep less still, but each decode then takes a quarter longer: ten times the
