@@ -6,14 +6,13 @@ the machine with whatever else runs on it: what they took by what was predicted 
 
 import math
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 BESIDE_OTHERS = 1.25
 """How much longer a decode takes beside others, until that was seen."""
 
 _LOWEST, _HIGHEST = 0.5, 4.0
-_MEAN_DISTANCE = 0.798
-"""From the middle of a normal distribution, in standard deviations."""
+_NINE_IN_TEN = 1.6
+"""Of a normal distribution, what 90 % are below by the mean distance from its middle: 1.28 / 0.80."""
 _WIDEST = 2.0
 _NO_TIME_MS = 0.001
 _WEIGHT = 1 - 0.5 ** (1 / 20)
@@ -32,10 +31,10 @@ class Prediction:
     error: float = 1.0
     """By how much corrected predictions were off, either way: 1.15 is 15 %. Exponentially weighted, geometric."""
 
-    def spread(self, share: float) -> float:
-        """That share of decodes, 0.5 or more, take less than this times what is predicted for them. At most 2, also after one that stood
-        still."""
-        return min(math.pow(self.error, NormalDist().inv_cdf(share) / _MEAN_DISTANCE), _WIDEST)
+    @property
+    def spread(self) -> float:
+        """Nine decodes in ten take less than this times what is predicted for them. At most 2, also after one that stood still."""
+        return min(math.pow(self.error, _NINE_IN_TEN), _WIDEST)
 
     @classmethod
     def unlearnt(cls, threads: int) -> "Prediction":

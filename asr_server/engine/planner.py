@@ -1,7 +1,7 @@
 """Which decode fits the time left. Pure: predicts with the cost models it is given, reads no clock, decodes nothing.
 
 A final, speculative or not, is decoded by the most accurate plan that fits. One that somebody waits for fits when nine in ten such decodes
-would end in time, one begun in a silence when three in four would. What it may give up, and in which order:
+would end in time; one begun in a silence when half of them would. What it may give up, and in which order:
 
 1. "beam": the configured beam width, down to 2 and then 1 (or to the alternatives asked for, which need a beam as wide as themselves).
    A beam of 2 has most of what one of 5 gains: base, WER 6.69 greedy, 6.33 with 2, 6.22 with 5, at 1, 1.12 and 1.43 times the time a token;
@@ -41,7 +41,7 @@ class Plan:
     predicted_ms: float
     """Of one decoded with others: until all have ended."""
     within_ms: float = 0.0
-    """What as many such decodes as should end in time take at most, if decoded alone."""
+    """What nine such decodes in ten take at most, if decoded alone."""
     degraded: tuple[Sacrifice, ...] = ()
     """What was asked for and given up to save time, as in `Ledger.degraded`."""
     by_smaller: bool = False

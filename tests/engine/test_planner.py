@@ -82,7 +82,7 @@ def test_a_final_gives_up_as_little_as_the_time_left_allows(
     assert chosen.degraded == degraded
 
 
-def test_a_plan_must_fit_with_the_spread_and_is_still_predicted_by_the_middle() -> None:
+def test_a_plan_must_fit_for_nine_decodes_in_ten_and_is_still_predicted_by_the_middle() -> None:
     spread = replace(COST, spread=1.5)
 
     assert plan(workload(BEAM), spread, 420 * 1.5).predicted_ms == 420
