@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from asr_server.errors import AsrError
-from asr_server.machine import keep_less_freed_memory
+from asr_server.machine import keep_less_memory
 from asr_server.settings import read_settings
 from asr_server.transcribe import transcribe
 from asr_server.version import code_version
@@ -56,7 +56,7 @@ def serve(
     Settings come from the options, then the environment (ASR_...), then the config file. Traces: the standard OTEL_* variables.
     """
     _log_to_stderr(log_level)
-    keep_less_freed_memory()
+    keep_less_memory()
     from asr_server import app as server  # noqa: PLC0415 - `--help` and `transcribe` need not load the engine's libraries
 
     settings = read_settings(config, host=host, port=port, model=model, preset=preset)

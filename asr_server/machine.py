@@ -8,18 +8,23 @@ from pathlib import Path, PurePosixPath
 
 _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2
+_PRIMITIVES = 64
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
-def keep_less_freed_memory() -> bool:
-    """Have glibc's allocator share two heaps among all threads, not have some for each, which keep in pieces what decodes of
-    ever other sizes have freed. Whether it was asked: not where there is another allocator, or the environment says how it should behave.
+def keep_less_memory() -> bool:
+    """Have the engine's libraries keep less of what they may need again. Whether it was asked of the allocator: not where there is another
+    one than glibc's, or the environment says how it should behave. To be called before there are threads, and before an engine is loaded.
 
-    To have large blocks mapped and unmapped by themselves would keep less still, but each decode then takes a quarter longer: ten times the
-    page faults. To be called before there are threads.
+    All threads share two heaps, not have some for each, which keep in pieces what decodes of ever other sizes have freed. (To have large
+    blocks mapped and unmapped by themselves would keep less still, but each decode then takes a quarter longer: ten times the page faults.)
+
+    oneDNN keeps the code that it makes for each product of other shape, by default of the last 1024: as segments are of ever other lengths,
+    memory grew for half an hour, by 150 MB and more, and nothing was faster for it.
     """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_PRIMITIVES))
     if any(name.startswith("MALLOC_") for name in os.environ) or "GLIBC_TUNABLES" in os.environ:
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_server.machine import keep_less_freed_memory, usable_cores
+from asr_server.machine import keep_less_memory, usable_cores
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -63,5 +63,14 @@ def test_the_allocator_is_asked_to_keep_less_unless_the_environment_says_how_it_
         monkeypatch.delenv(name, raising=False)
     if variable:
         monkeypatch.setenv(variable, "8")
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")  # so that it is as it was afterwards
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
     has_glibc = os.confstr("CS_GNU_LIBC_VERSION") is not None if "CS_GNU_LIBC_VERSION" in os.confstr_names else False
-    assert keep_less_freed_memory() is (is_asked and has_glibc)
+    assert keep_less_memory() is (is_asked and has_glibc)
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "64"
+
+
+def test_how_many_products_code_is_kept_for_can_be_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "500")
+    keep_less_memory()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "500"
