@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -32,14 +33,18 @@ from asr_server.engine.weights import ModelFiles, resolve, smaller_beside
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.errors import BadSettings, NotServing, SetupError
-from asr_server.machine import usable_cores
+from asr_server.machine import resident_bytes, usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.presets import PRESETS, Preset
-from asr_server.settings import Settings
+from asr_server.settings import Settings, TelemetrySettings
 from asr_server.version import code_version
+from asr_server.watch import attributes as names
+from asr_server.watch.drift.monitor import DriftMonitor
+from asr_server.watch.drift.reference import Origin, Reference, read_reference
+from asr_server.watch.observer import Both
 from asr_server.watch.stall import LoopStallMonitor
-from asr_server.watch.telemetry import TelemetryOptions, open_telemetry
+from asr_server.watch.telemetry import DRIFT_FEATURE, DRIFT_SLICE, Count, Gauge, Gauges, Looked, Telemetry, TelemetryOptions, open_telemetry
 from audio_norm import DataDefinition, Span, SpeechWindow, load_definition
 
 logger = logging.getLogger(__name__)
@@ -62,12 +67,18 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    telemetry = open_telemetry(TelemetryOptions(version=code_version(), transcripts=settings.telemetry.transcripts), environ)
+    wished = settings.telemetry
+    options = TelemetryOptions(
+        version=code_version(), transcripts=wished.transcripts, prometheus=wished.prometheus, keep_share=wished.keep_share
+    )
+    drift = _drift_monitor(wished)
+    telemetry = open_telemetry(options, environ)
     try:
         definition = load_definition(settings.data_definition)
         async with LoopStallMonitor() as stalls:
-            interceptor = CallInterceptor(telemetry, status_of)
-            await _serve(settings, definition, interceptor=interceptor, stalls=stalls, stop=stop, ready=ready)
+            interceptor = CallInterceptor(telemetry if drift is None else Both(telemetry, drift), status_of)
+            watching = _Watching(telemetry, stalls, drift)
+            await _serve(settings, definition, interceptor=interceptor, watching=watching, stop=stop, ready=ready)
             await interceptor.all_closed()
     finally:
         await asyncio.to_thread(telemetry.shutdown)
@@ -78,12 +89,12 @@ async def _serve(
     definition: DataDefinition,
     *,
     interceptor: CallInterceptor,
-    stalls: LoopStallMonitor,
+    watching: "_Watching",
     stop: asyncio.Event,
     ready: Callable[[str, int], None],
 ) -> None:
     admission = Admission(settings.limits)
-    service = SpeechService(admission, lambda: stalls.longest_ms)
+    service = SpeechService(admission, lambda: watching.stalls.longest_ms)
     healths = health.aio.HealthServicer()
     server, port = await _listen(settings, service, healths, interceptor)
     try:
@@ -98,10 +109,12 @@ async def _serve(
         engines = loading.result()
         async with Worker(engines.main, _worker_options(settings, engines.main), smaller=engines.smaller) as worker:
             service.open(_host(settings, definition, engines, worker))
+            origin = Origin(definition.version, engines.main.release.model, engines.main.release.weights_sha256, "recognised by a server")
+            watching.begin(admission, worker, origin, gathers=settings.telemetry.gather is not None)
             # What has been loaded stays: the garbage collector need not look at it again, which would hold up the loop for tens of ms.
             gc.collect()
             gc.freeze()
-            stalls.reset()
+            watching.stalls.reset()
             await _report_health(healths, serving=True)
             ready(settings.host, port)
             await stopping
@@ -111,7 +124,67 @@ async def _serve(
             await _drain(server, service, settings.drain_s)
     finally:
         await server.stop(None)
-    logger.debug("longest event-loop stall: %.1f ms", stalls.longest_ms)
+        if settings.telemetry.gather is not None:
+            watching.write(settings.telemetry.gather)
+    logger.debug("longest event-loop stall: %.1f ms", watching.stalls.longest_ms)
+
+
+def _drift_monitor(wished: TelemetrySettings) -> DriftMonitor | None:
+    """Raises `BadSettings`: a file that cannot be read, or not be written later, is found before anything is loaded."""
+    if wished.gather is not None and not wished.gather.parent.is_dir():
+        raise BadSettings(f"telemetry.gather: there is no folder {wished.gather.parent}")
+    if wished.reference is not None:
+        return DriftMonitor(read_reference(wished.reference))
+    return None if wished.gather is None else DriftMonitor()
+
+
+@dataclass(frozen=True, slots=True)
+class _Watching:
+    """Who looks at the server."""
+
+    telemetry: Telemetry
+    stalls: LoopStallMonitor
+    drift: DriftMonitor | None
+
+    def begin(self, admission: Admission, worker: Worker, origin: Origin, *, gathers: bool) -> None:
+        """The server is ready."""
+        self.telemetry.look_at(*_looked_at(admission, worker, self.stalls))
+        if self.drift is None:
+            return
+        self.drift.watches(origin)
+        if gathers:
+            self.drift.fill(Reference(origin))
+        of = (DRIFT_FEATURE, DRIFT_SLICE)
+        self.telemetry.look_at(Gauges("asr.drift", "1", "Features of segments that differ from the reference.", of, self.drift.as_labels))
+
+    def write(self, path: Path) -> None:
+        """What was gathered, if anything was."""
+        if self.drift is None or self.drift.filled is None:
+            return
+        try:
+            self.drift.filled.write(path)
+        except OSError as error:
+            logger.error("the profile of what was recognised cannot be written to %s: %s", path, error.strerror or error)  # noqa: TRY400 - one line
+        else:
+            logger.info("the profile of %d segments is in %s", self.drift.filled.segments, path)
+
+
+def _looked_at(admission: Admission, worker: Worker, stalls: LoopStallMonitor) -> tuple[Looked, ...]:
+    """What is measured when somebody looks; read on other threads."""
+    return (
+        Count("asr.threads.busy", "s", "Time that decodes have kept threads, by purpose.", names.PURPOSE, lambda: _by_purpose(worker)),
+        Gauge("asr.sessions.active", "{session}", "Streams and files inside.", lambda: admission.active),
+        Gauge("asr.queue.depth", "{job}", "Decodes that wait for a thread.", lambda: worker.queue_depth),
+        Gauge("asr.decodes.running", "{job}", "Decodes that threads work on.", lambda: worker.running),
+        Gauge("asr.threads", "{thread}", "Threads that decode.", lambda: worker.threads),
+        Gauge("asr.prediction.error", "1", "By how much predictions have been off of late: 1.15 is 15 %.", lambda: worker.prediction_error),
+        Gauge("asr.event_loop.stall", "s", "Longest time for which the event loop stood still, since last asked.", stalls.take_longest_s),
+        Gauge("process.memory.usage", "By", "Resident memory of the server.", resident_bytes),
+    )
+
+
+def _by_purpose(worker: Worker) -> dict[str, float]:
+    return {purpose.name.lower(): busy_s for purpose, busy_s in worker.busy_s.items()}
 
 
 async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float) -> None:

@@ -11,9 +11,11 @@ import typer
 
 from asr_server.errors import AsrError
 from asr_server.machine import keep_less_memory
+from asr_server.profile.command import app as profile
 from asr_server.settings import read_settings
 from asr_server.transcribe import transcribe
 from asr_server.version import code_version
+from asr_server.watch.monitoring.command import app as monitoring
 from audio_norm import AudioError
 
 app = typer.Typer(
@@ -68,6 +70,10 @@ def serve(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+app.add_typer(monitoring, name="monitoring")
+app.add_typer(profile, name="profile")
 
 
 def _log_to_stderr(level: str) -> None:

@@ -31,6 +31,15 @@ def keep_less_memory() -> bool:
     return mallopt is not None and bool(mallopt(_M_ARENA_MAX, _ARENAS))
 
 
+def resident_bytes() -> int | None:
+    """Memory of this process that is in the machine's; None where that cannot be known."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def usable_cores(cgroup: Path = _CGROUP, membership: Path = _MEMBERSHIP) -> int:
     """Cores this process may run on: its affinity, cut by the least CPU quota of its control group and those around it (a container's
     limit, systemd's `CPUQuota`), at least 1."""

@@ -80,6 +80,14 @@ class EndpointingSettings:
 class TelemetrySettings:
     transcripts: bool = False
     """Write transcripts to traces. They are personal data."""
+    prometheus: str = ""
+    """host:port that answers a Prometheus; empty: none, unless OTEL_METRICS_EXPORTER asks for it."""
+    keep_share: float = 1.0
+    """Of the traces in which nothing is late, degraded or failed."""
+    reference: Path | None = None
+    """Profile of what is normal (`asr-server profile build`): what differs from it is told in the log and as a metric."""
+    gather: Path | None = None
+    """Where a profile of all that is recognised goes when the server stops."""
 
 
 def _known_keys(kind: type) -> BeforeValidator:

@@ -15,6 +15,7 @@ from audio_norm.inspect import Inspection, inspect_audio
 from audio_norm.intake import Intake, Positions, Taken
 from audio_norm.loudness import LoudnessMeter, LoudnessRule, integrated_lufs, true_peak_dbtp
 from audio_norm.pcm import Frames, Pcm, Samples, from_int16, to_int16
+from audio_norm.profile import AudioProfile, audio_profile
 from audio_norm.resample import Resampler, resample
 from audio_norm.silence import GateRule, SilenceRule, SpeechGate, speech_spans, trim
 from audio_norm.stream import Conditioned, Conditioner
@@ -24,6 +25,7 @@ from audio_norm.wire import open_decoder
 
 __all__ = [
     "AudioError",
+    "AudioProfile",
     "AudioRule",
     "ChunkDecoder",
     "Conditioned",
@@ -57,6 +59,7 @@ __all__ = [
     "VadRule",
     "WebRtcVad",
     "WireFormat",
+    "audio_profile",
     "decode_bytes",
     "decode_file",
     "from_int16",

@@ -19,6 +19,10 @@ class FakeCall:
     """Status, message, time. A call that is observed rightly has exactly one."""
     _closed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def trace_id(self) -> str:
+        return ""
+
     def describe(self, attributes: Attributes) -> None:
         self.described.update(attributes)
 

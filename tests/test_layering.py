@@ -80,6 +80,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.settings",
         "asr_server.transcribe",
         "asr_server.version",
+        "asr_server.profile",
+        "asr_server.watch.monitoring.command",
+    ),
+    "asr_server.profile": (
+        "asr_server.api.client",
+        "asr_server.api.options",
+        "asr_server.errors",
+        "asr_server.local_server",
+        "asr_server.watch.drift",
     ),
     "asr_server.__main__": ("asr_server.cli",),
     # Instruments: they know recognisers from outside, never a session's insides. A bench counts errors as the evaluation does.
@@ -131,8 +140,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "eval.by_faster_whisper",
     ),  # the baseline seeds its sampling
     "faster_whisper": ("asr_server.engine.network", "asr_server.engine.weights", "eval.by_faster_whisper"),
+    "datasketches": ("asr_server.watch.drift.reference",),
+    "river": ("asr_server.watch.drift.detector",),
+    "prometheus_client": ("asr_server.watch.telemetry.scraped",),
     "typer": (
         "asr_server.cli",
+        "asr_server.profile.command",
+        "asr_server.watch.monitoring.command",
         "asr_server.transcribe",
         "audio_norm.cli",
         "eval.console",

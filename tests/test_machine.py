@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_server.machine import keep_less_memory, usable_cores
+from asr_server.machine import keep_less_memory, resident_bytes, usable_cores
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -74,3 +74,12 @@ def test_how_many_products_code_is_kept_for_can_be_said_otherwise(monkeypatch: p
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "500")
     keep_less_memory()
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "500"
+
+
+def test_resident_memory_is_what_the_kernel_says_and_grows_with_what_is_used() -> None:
+    before = resident_bytes()
+    assert before is not None
+    held = b"x" * (64 << 20)
+    after = resident_bytes()
+    assert after is not None
+    assert after - before > len(held) // 2

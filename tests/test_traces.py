@@ -51,6 +51,7 @@ async def test_a_real_stream_is_one_trace_with_a_span_for_every_stage(protocol: 
 def check_tree(received: Received, final: Result) -> None:
     root = received.one("asr.v1.Speech/StreamingRecognize")
     assert (root.trace_id, root.parent_id) == (TRACE_ID, PARENT_ID)
+    assert final.trace_id == TRACE_ID
     assert root.attributes["rpc.response.status_code"] == "OK"
     assert root.attributes["asr.model"] == "tiny.en"
     assert {"speech_started", "speech_ended", "partial"} <= {event.name for event in root.events}

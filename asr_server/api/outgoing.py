@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_server.api.host import Host
 from asr_server.api.ledger import Ledger, settle
@@ -75,13 +75,9 @@ class Outbox:
         taken_s = self._host.now()
         ledger = self._settle(message, taken_s)
         wire_ledger = ledger_message(ledger, message.decoded)
-        await self._write(
-            Response(
-                results=[
-                    final_result(message.final, self._wanted, self._rate_hz, wire_ledger, self._host.system_of(message.decoded.release))
-                ]
-            )
-        )
+        system = self._host.system_of(message.decoded.release)
+        result = final_result(message.final, self._wanted, self._rate_hz, wire_ledger, system, trace_id=self._call.trace_id)
+        await self._write(Response(results=[result]))
         self._record(message, ledger, taken_s)
 
     def keep_to_ourselves(self, ready: ReadyFinal) -> None:
@@ -115,7 +111,7 @@ class Outbox:
             end_s=self._host.now(),
             system=self._host.system_of(ready.decoded.release),
         )
-        self._call.segment(record)
+        self._call.segment(replace(record, trace_id=self._call.trace_id))
 
 
 def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:

@@ -62,6 +62,7 @@ def final(result: pb.StreamingRecognitionResult, received_at_s: float) -> Result
         words=_words(result.alternatives[0].words) if result.alternatives else (),
         ledger=_ledger(result.ledger) if result.HasField("ledger") else None,
         system=_system(result.system) if result.HasField("system") else None,
+        trace_id=result.trace_id,
     )
 
 

@@ -1,12 +1,14 @@
 """A finished segment as observers see it. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from asr_server.api.ledger import Ledger, spent_ms
 from asr_server.budget import SliceName
 from asr_server.engine.worker import Decoded
 from asr_server.events import Final
 from asr_server.pb import asr_pb2 as pb
+from asr_server.transcript import Hypothesis
 from asr_server.watch import attributes as names
 from asr_server.watch.observer import Attribute, SegmentRecord, Stage
 
@@ -50,6 +52,7 @@ def segment_record(
         names.LATE: ledger.late,
         names.DEGRADED: ledger.degraded,
     }
+    attributes |= _profile(decoded, hypothesis)
     if normalized.loudness_lufs is not None:
         attributes[names.LOUDNESS_LUFS] = normalized.loudness_lufs
     if len(normalized.samples):
@@ -64,6 +67,24 @@ def segment_record(
         attributes=attributes,
         text=hypothesis.text,
     )
+
+
+def _profile(decoded: Decoded, hypothesis: Hypothesis) -> dict[str, Attribute]:
+    """What the audio and its text are like; what could not be measured is left out."""
+    if decoded.profile is None:
+        return {}
+    audio: dict[str, float | None] = asdict(decoded.profile)
+    spoken_s = decoded.profile.duration_s * decoded.profile.speech_ratio
+    words = hypothesis.text.split()
+    text: dict[str, float | None] = {
+        "words_per_s": len(words) / spoken_s if spoken_s else None,
+        "repetition": 1 - len({word.casefold() for word in words}) / len(words) if words else None,
+        "log_probability": hypothesis.log_probability if words else None,
+        "no_speech_probability": None if decoded.normalized.rejected else hypothesis.no_speech_probability,
+        "language_probability": hypothesis.language_probability if words else None,
+        "empty": float(not words),
+    }
+    return {f"{names.PROFILE}{name}": value for name, value in {**audio, **text}.items() if value is not None}
 
 
 def _planned(stage: Stage, planned_ms: float, spent_ms: float, audio_s: float) -> Stage:

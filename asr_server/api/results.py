@@ -93,6 +93,8 @@ class Result:
     """Finals only."""
     system: SystemView | None = None
     """Finals only."""
+    trace_id: str = ""
+    """Finals of a server that traces: where to find the call, 32 hex digits."""
 
     @property
     def is_eager(self) -> bool:

@@ -283,7 +283,9 @@ def _result_so_far(shown: Partial | Eager, text: str, stability: float, wanted: 
     )
 
 
-def final_result(final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion) -> pb.StreamingRecognitionResult:
+def final_result(
+    final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion, *, trace_id: str = ""
+) -> pb.StreamingRecognitionResult:
     hypothesis = final.hypothesis
     alternatives = [
         pb.SpeechRecognitionAlternative(transcript=alternative.text, confidence=alternative.confidence)
@@ -302,6 +304,7 @@ def final_result(final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, 
         segment=final.segment,
         ledger=ledger,
         system=system,
+        trace_id=trace_id,
     )
 
 

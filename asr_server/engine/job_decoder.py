@@ -18,7 +18,7 @@ from asr_server.errors import AsrError, EngineFailed
 from asr_server.events import Purpose, Tier
 from asr_server.transcript import Hypothesis
 from asr_server.watch.observer import Stage
-from audio_norm import Normalized
+from audio_norm import AudioProfile, Normalized, audio_profile
 
 _LOOKED_AT = 4
 """Times as many as may be decoded together are asked to join: to plan one takes time, too."""
@@ -63,6 +63,7 @@ class _Ready(Generic[Item]):
 
     item: Item
     normalized: Normalized
+    profile: AudioProfile | None
     stages: tuple[Stage, ...]
     plan: Plan
 
@@ -146,10 +147,12 @@ class JobDecoder:
         try:
             taken_s = self._now()
             normalized = job.condition(job.window)
+            profile = _profile(job, normalized)
             stages = (Stage("queue", item.queued_s, taken_s), Stage("condition", taken_s, self._now()))
             if normalized.rejected is None:
-                return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factors))
-            outcome = Decoded(Decoding(Hypothesis(rejected=normalized.rejected)), normalized, NO_DECODE, stages, self._engine.release)
+                return _Ready(item, normalized, profile, stages, planned or self._plan(job, self._workload(job, normalized), factors))
+            nothing = Decoding(Hypothesis(rejected=normalized.rejected))
+            outcome = Decoded(nothing, normalized, NO_DECODE, stages, self._engine.release, profile)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this job only
             outcome = _as_ours(error)
         company.done(item, outcome)
@@ -238,7 +241,7 @@ class JobDecoder:
         """Time that a job waits for others of its batch is time of recognition."""
         parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
         asr = Stage("asr", ready.ready_s, self._now(), parts=parts)
-        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release)
+        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release, ready.profile)
 
     def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
         return Workload.of(audio, job.options, self._options.margin_ms)
@@ -284,6 +287,13 @@ class JobDecoder:
         """A language that is yet to be found may be any that the main engine speaks."""
         wanted = self._engine.languages if language == "auto" else (language,)
         return set(wanted) <= set(smaller.languages)
+
+
+def _profile(job: DecodeJob, normalized: Normalized) -> AudioProfile | None:
+    """Of what may become a final. What is heard again before it belongs to the one before."""
+    if job.purpose is Purpose.PARTIAL:
+        return None
+    return audio_profile(job.window, normalized, from_sample=None if job.options.said is None else job.options.said.until_sample)
 
 
 def _asked(ready: _Ready[Item]) -> tuple[Normalized, DecodeOptions]:

@@ -9,7 +9,7 @@ from asr_server.engine.planner import Plan, Sacrifice
 from asr_server.events import Purpose
 from asr_server.transcript import Word
 from asr_server.watch.observer import Stage
-from audio_norm import Normalized, SpeechWindow
+from audio_norm import AudioProfile, Normalized, SpeechWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Decoded:
     speculative job ran, in part or all, before the response clock started."""
     release: Release
     """Which model decoded it; of rejected audio the main one."""
+    profile: AudioProfile | None = None
+    """What the audio is like, without what was told of it before. None of a partial."""
 
     @property
     def batch(self) -> int:

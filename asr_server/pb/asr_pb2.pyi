@@ -146,7 +146,7 @@ class StreamingRecognizeResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[StreamingRecognitionResult, _Mapping]]] = ..., speech_event_type: _Optional[_Union[StreamingRecognizeResponse.SpeechEventType, str]] = ..., speech_event_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StreamingRecognitionResult(_message.Message):
-    __slots__ = ("alternatives", "is_final", "stability", "result_end_offset", "channel_tag", "language_code", "result_start_offset", "segment", "ledger", "system")
+    __slots__ = ("alternatives", "is_final", "stability", "result_end_offset", "channel_tag", "language_code", "result_start_offset", "segment", "ledger", "system", "trace_id")
     ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
     STABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class StreamingRecognitionResult(_message.Message):
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     alternatives: _containers.RepeatedCompositeFieldContainer[SpeechRecognitionAlternative]
     is_final: bool
     stability: float
@@ -167,7 +168,8 @@ class StreamingRecognitionResult(_message.Message):
     segment: int
     ledger: Ledger
     system: SystemVersion
-    def __init__(self, alternatives: _Optional[_Iterable[_Union[SpeechRecognitionAlternative, _Mapping]]] = ..., is_final: bool = ..., stability: _Optional[float] = ..., result_end_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., channel_tag: _Optional[int] = ..., language_code: _Optional[str] = ..., result_start_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., system: _Optional[_Union[SystemVersion, _Mapping]] = ...) -> None: ...
+    trace_id: str
+    def __init__(self, alternatives: _Optional[_Iterable[_Union[SpeechRecognitionAlternative, _Mapping]]] = ..., is_final: bool = ..., stability: _Optional[float] = ..., result_end_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., channel_tag: _Optional[int] = ..., language_code: _Optional[str] = ..., result_start_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., system: _Optional[_Union[SystemVersion, _Mapping]] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class SpeechRecognitionAlternative(_message.Message):
     __slots__ = ("transcript", "confidence", "words")

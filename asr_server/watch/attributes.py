@@ -44,6 +44,11 @@ GAIN_DB: Final = "asr.gain_db"
 REJECTED: Final = "asr.rejected"
 """Why there is no text: a rejection of the data definition, or "no_speech"."""
 
+PROFILE: Final = "asr.profile."
+"""Begins the names of what a segment's audio and text are like: each field of `audio_norm.AudioProfile`, and of its text `words_per_s` (of
+speech), `repetition` (share of words that were said before in it, 0 to 1), `log_probability` (mean a token), `no_speech_probability`,
+`language_probability`, `empty` (1 without words). Left out where it could not be measured."""
+
 # A segment: how it was recognised.
 FRAMES: Final = "asr.frames"
 """Mel frames (10 ms) given to the encoder, margin included."""
@@ -104,7 +109,8 @@ STABLE_CHARS: Final = "asr.stable_chars"
 UNSTABLE_CHARS: Final = "asr.unstable_chars"
 """On a partial: characters that may."""
 
-# Spans below a segment's: its stages carry the names of the budget's slices, and these are the parts of the stage `asr`.
+# Spans below a segment's: its stages carry the names of the budget's slices, and the last are the parts of the stage `asr`.
+RECOGNITION: Final = "asr"
 PART_FEATURES: Final = "asr.features"
 """Mel spectrogram."""
 PART_ENCODE: Final = "asr.encode"

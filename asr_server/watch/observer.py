@@ -40,10 +40,16 @@ class SegmentRecord:
     """For observers that were explicitly allowed to see text."""
     failed: str = ""
     """What went wrong, when something did."""
+    trace_id: str = ""
+    """Of the call, where it is traced."""
 
 
 class CallObserver(Protocol):
     """Listens to one call (stream or unary)."""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits under which the call can be found; empty where it is not traced."""
 
     def describe(self, attributes: Attributes) -> None:
         """Attributes of the whole call, known once its config was read."""
@@ -65,10 +71,57 @@ class Observer(Protocol):
 class NullCallObserver:
     """Listens to nothing."""
 
+    trace_id = ""
+
     def describe(self, attributes: Attributes) -> None: ...
     def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
     def segment(self, record: SegmentRecord) -> None: ...
     def close(self, status: str, message: str, at_s: float) -> None: ...
+
+
+class _Both:
+    """Two who listen to one call, each told everything in its turn."""
+
+    __slots__ = ("_listeners",)
+
+    def __init__(self, *listeners: CallObserver) -> None:
+        self._listeners = listeners
+
+    @property
+    def trace_id(self) -> str:
+        return next(filter(None, (listener.trace_id for listener in self._listeners)), "")
+
+    def describe(self, attributes: Attributes) -> None:
+        for listener in self._listeners:
+            listener.describe(attributes)
+
+    def event(self, name: str, attributes: Attributes, at_s: float) -> None:
+        for listener in self._listeners:
+            listener.event(name, attributes, at_s)
+
+    def segment(self, record: SegmentRecord) -> None:
+        for listener in self._listeners:
+            listener.segment(record)
+
+    def close(self, status: str, message: str, at_s: float) -> None:
+        for listener in self._listeners:
+            listener.close(status, message, at_s)
+
+
+def both(one: CallObserver, other: CallObserver) -> CallObserver:
+    """Who tells both."""
+    return _Both(one, other)
+
+
+class Both:
+    """Two observers, each told everything in its turn."""
+
+    def __init__(self, one: Observer, other: Observer) -> None:
+        self._one = one
+        self._other = other
+
+    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> CallObserver:
+        return both(self._one.call(method, metadata, at_s), self._other.call(method, metadata, at_s))
 
 
 class NullObserver:

@@ -26,6 +26,7 @@ class LoopStallMonitor:
         self._task: asyncio.Task[None] | None = None
         self._due_s = 0.0
         self._longest_s = 0.0
+        self._longest_since_s = 0.0
 
     @property
     def longest_ms(self) -> float:
@@ -33,9 +34,14 @@ class LoopStallMonitor:
         overdue_s = self._now() - self._due_s if self._task is not None else 0.0
         return max(self._longest_s, overdue_s) * 1000
 
+    def take_longest_s(self) -> float:
+        """Longest since it was last taken, seconds; by one reader. `longest_ms` is left as it is. May be called from another thread."""
+        taken_s, self._longest_since_s = self._longest_since_s, 0.0
+        return taken_s
+
     def reset(self) -> None:
         """Forget what was seen, also a delay in progress."""
-        self._longest_s = 0.0
+        self._longest_s = self._longest_since_s = 0.0
         self._due_s = max(self._due_s, self._now())
 
     def start(self) -> None:
@@ -64,5 +70,6 @@ class LoopStallMonitor:
             # Also the first run of this task is a wake-up that may come late.
             now_s = self._now()
             self._longest_s = max(self._longest_s, now_s - self._due_s)
+            self._longest_since_s = max(self._longest_since_s, now_s - self._due_s)
             self._due_s = now_s + self._interval_s
             await asyncio.sleep(self._interval_s)

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceServicer, add_MetricsServiceServicer_to_server
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceServicer, add_TraceServiceServicer_to_server
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -50,6 +52,17 @@ class Received:
     raw: list[bytes] = field(default_factory=list)
     """Each request as it came, serialized."""
     headers: list[dict[str, str]] = field(default_factory=list)
+    raw_metrics: list[bytes] = field(default_factory=list)
+
+    def metrics(self) -> set[str]:
+        """Names of all that were measured."""
+        return {
+            metric.name
+            for data in self.raw_metrics
+            for resource in ExportMetricsServiceRequest.FromString(data).resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
 
     def spans(self) -> list[ReceivedSpan]:
         return [span for data in self.raw for span in _spans(ExportTraceServiceRequest.FromString(data))]
@@ -81,7 +94,13 @@ def otlp_grpc() -> Iterator[Received]:
             received.raw.append(request.SerializeToString())
             return ExportTraceServiceResponse()
 
+    class Measured(MetricsServiceServicer):
+        def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802 - as above
+            received.raw_metrics.append(request.SerializeToString())
+            return ExportMetricsServiceResponse()
+
     add_TraceServiceServicer_to_server(Collector(), server)  # type: ignore[no-untyped-call]
+    add_MetricsServiceServicer_to_server(Measured(), server)  # type: ignore[no-untyped-call]
     server.start()
     try:
         yield received
@@ -94,12 +113,16 @@ def otlp_http() -> Iterator[Received]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path != "/v1/traces" or self.headers["Content-Type"] != "application/x-protobuf":
+            if self.path not in ("/v1/traces", "/v1/metrics") or self.headers["Content-Type"] != "application/x-protobuf":
                 self.send_error(404)
                 return
-            received.headers.append({key.lower(): value for key, value in self.headers.items()})
-            received.raw.append(body)
-            answer = ExportTraceServiceResponse().SerializeToString()
+            if self.path == "/v1/metrics":
+                received.raw_metrics.append(body)
+                answer = ExportMetricsServiceResponse().SerializeToString()
+            else:
+                received.headers.append({key.lower(): value for key, value in self.headers.items()})
+                received.raw.append(body)
+                answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", str(len(answer)))

@@ -52,6 +52,17 @@ async def test_what_was_seen_stays_after_stop_and_later_time_does_not_count() ->
     assert monitor.longest_ms == pytest.approx(10)
 
 
+async def test_who_asks_from_time_to_time_hears_of_each_stall_once() -> None:
+    clock = FakeClock()
+    async with LoopStallMonitor(interval_s=0.001, now=clock) as monitor:
+        clock.advance_ms(51)
+        await asyncio.sleep(0.01)
+
+        assert monitor.take_longest_s() == pytest.approx(0.05)
+        assert monitor.take_longest_s() == 0
+        assert monitor.longest_ms == pytest.approx(50)
+
+
 async def test_nothing_is_left_running_after_stop() -> None:
     before = asyncio.all_tasks()
     async with LoopStallMonitor():

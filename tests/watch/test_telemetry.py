@@ -21,6 +21,7 @@ from asr_server.errors import BadSettings
 from asr_server.watch import attributes as names
 from asr_server.watch.observer import CallObserver, NullCallObserver, Observer, SegmentRecord, Stage
 from asr_server.watch.telemetry import ExporterChoice, Telemetry, TelemetryOptions, choose_exporters, open_telemetry
+from asr_server.watch.telemetry.exporters import Address, Otlp
 from tests.watch.otlp_receiver import otlp_grpc, otlp_http
 
 METHOD = "/asr.v1.Speech/StreamingRecognize"
@@ -56,12 +57,6 @@ SEGMENT = SegmentRecord(
     attributes={names.MODEL: "base", names.AUDIO_S: 2.5, names.LATE: False, names.DEGRADED: ("beam", "words"), names.TOKENS: 12},
     text=SAID,
 )
-
-
-@pytest.fixture(autouse=True)
-def no_otel_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in [name for name in os.environ if name.startswith("OTEL_")]:
-        monkeypatch.delenv(variable)
 
 
 @pytest.fixture
@@ -143,6 +138,7 @@ def test_a_stream_arrives_at_a_collector_as_one_tree(monkeypatch: pytest.MonkeyP
         }
         assert received.one("ingest").attributes == {"asr.slice.planned_ms": 10.0, "asr.slice.spent_ms": 2.0}
         assert received.headers[0]["x-tenant"] == "42"
+        assert {"asr.response.duration", "asr.segments", "rpc.server.call.duration"} <= received.metrics()
 
 
 def test_no_byte_of_the_transcript_is_exported_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +314,7 @@ def test_shutdown_gives_up_on_a_collector_that_does_not_answer(silent_address: s
     telemetry = open_telemetry(options, {"OTEL_EXPORTER_OTLP_ENDPOINT": silent_address})
     report_a_stream(telemetry)
     assert not telemetry.shutdown()
-    assert "the last spans were not delivered within 0.01 s" in caplog.text
+    assert "the last spans or metrics were not delivered within 0.01 s" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------------------- which exporters
@@ -335,15 +331,22 @@ def test_without_a_variable_nothing_is_exported_and_nobody_listens() -> None:
     ("environ", "choice"),
     [
         ({}, ExporterChoice()),
-        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}, ExporterChoice()),
+        (
+            {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"},
+            ExporterChoice(),
+        ),
         ({"OTEL_TRACES_EXPORTER": "", "OTEL_EXPORTER_OTLP_ENDPOINT": " "}, ExporterChoice()),
-        ({"OTEL_TRACES_EXPORTER": "otlp"}, ExporterChoice("grpc")),
-        ({"OTEL_TRACES_EXPORTER": "console"}, ExporterChoice(console=True)),
-        ({"OTEL_TRACES_EXPORTER": "OTLP, console"}, ExporterChoice("grpc", console=True)),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}, ExporterChoice("grpc", "http://c:4317")),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ExporterChoice(Otlp("grpc"))),
+        ({"OTEL_METRICS_EXPORTER": "otlp"}, ExporterChoice(metrics=Otlp("grpc"))),
+        ({"OTEL_TRACES_EXPORTER": "console"}, ExporterChoice(spans_to_console=True)),
+        ({"OTEL_TRACES_EXPORTER": "OTLP, console"}, ExporterChoice(Otlp("grpc"), spans_to_console=True)),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"},
+            ExporterChoice(Otlp("grpc", "http://c:4317"), metrics=Otlp("grpc", "http://c:4317")),
+        ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
-            ExporterChoice("http/protobuf", "http://c:4318/v1/traces"),
+            ExporterChoice(Otlp("http/protobuf", "http://c:4318/v1/traces"), metrics=Otlp("http/protobuf", "http://c:4318/v1/metrics")),
         ),
         (
             {
@@ -351,20 +354,29 @@ def test_without_a_variable_nothing_is_exported_and_nobody_listens() -> None:
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://t:4318/here",
                 "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
                 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+                "OTEL_METRICS_EXPORTER": "prometheus",
+                "OTEL_EXPORTER_PROMETHEUS_HOST": "0.0.0.0",
+                "OTEL_EXPORTER_PROMETHEUS_PORT": "9000",
             },
-            ExporterChoice("http/protobuf", "http://t:4318/here"),
+            ExporterChoice(Otlp("http/protobuf", "http://t:4318/here"), prometheus=Address("0.0.0.0", 9_000)),
+        ),
+        ({"OTEL_METRICS_EXPORTER": "prometheus"}, ExporterChoice(prometheus=Address("localhost", 9_464))),
+        (
+            {"OTEL_METRICS_EXPORTER": "prometheus,otlp"},
+            ExporterChoice(metrics=Otlp("grpc"), prometheus=Address("localhost", 9_464)),
         ),
         ({"OTEL_SDK_DISABLED": "TRUE", "OTEL_TRACES_EXPORTER": "otlp"}, ExporterChoice()),
-        ({"OTEL_SDK_DISABLED": "false", "OTEL_TRACES_EXPORTER": "otlp"}, ExporterChoice("grpc")),
+        ({"OTEL_SDK_DISABLED": "false", "OTEL_TRACES_EXPORTER": "otlp"}, ExporterChoice(Otlp("grpc"))),
     ],
 )
 def test_the_standard_variables_choose_the_exporters(environ: dict[str, str], choice: ExporterChoice) -> None:
     assert choose_exporters(OPTIONS, environ) == choice
 
 
-def test_the_console_option_adds_to_the_variables() -> None:
-    options = TelemetryOptions(version="1", console=True)
-    assert choose_exporters(options, {"OTEL_TRACES_EXPORTER": "otlp"}) == ExporterChoice("grpc", console=True)
+def test_options_add_to_the_variables() -> None:
+    options = TelemetryOptions(version="1", console=True, prometheus="[::1]:9100")
+    chosen = choose_exporters(options, {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "prometheus"})
+    assert chosen == ExporterChoice(Otlp("grpc"), spans_to_console=True, prometheus=Address("::1", 9_100))
 
 
 @pytest.mark.parametrize(
@@ -372,6 +384,11 @@ def test_the_console_option_adds_to_the_variables() -> None:
     [
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, 'OTEL_TRACES_EXPORTER is "zipkin", accepted are "none", or "otlp" and "console"'),
         ({"OTEL_TRACES_EXPORTER": "none,otlp"}, 'OTEL_TRACES_EXPORTER is "none,otlp"'),
+        ({"OTEL_METRICS_EXPORTER": "statsd"}, 'OTEL_METRICS_EXPORTER is "statsd", accepted are "none", or "otlp" and "prometheus"'),
+        (
+            {"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_PROMETHEUS_PORT": "many"},
+            'OTEL_EXPORTER_PROMETHEUS_PORT: "localhost:many" is not accepted: host:port, a port from 0 to 65535',
+        ),
         (
             {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
             'OTEL_EXPORTER_OTLP_PROTOCOL is "http/json", accepted are "grpc" and "http/protobuf"',

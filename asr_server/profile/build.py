@@ -1,0 +1,62 @@
+"""A profile of recordings: a server of one's own hears them, and writes what they were like when it stops."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from asr_server.api.client import Client
+from asr_server.api.options import StreamOptions
+from asr_server.errors import WrongCall
+from asr_server.local_server import local_server, serve_command
+from asr_server.watch.drift.reference import Reference, read_reference
+
+AT_A_TIME = 2
+
+
+def recordings_of(manifest: Path) -> list[Path]:
+    """The audio of a manifest's lines. Raises `WrongCall`, naming the line that has none."""
+    try:
+        lines = manifest.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongCall(f"cannot read {manifest}: {getattr(error, 'strerror', None) or error}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            audio = row.get("audio") or row["audio_filepath"]
+            found.append(manifest.parent / audio)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise WrongCall(f'{manifest}, line {number}: wanted an object with "audio" or "audio_filepath"') from None
+    return found
+
+
+async def build(recordings: Sequence[Path], model: str, preset: str, heard: Callable[[], None]) -> Reference:
+    """Of all segments of the recordings. `heard` is told of each recording.
+
+    Raises `WrongCall` for one that is not there, and what the server and its client do.
+    """
+    missing = [path for path in recordings if not path.is_file()]
+    if missing or not recordings:
+        raise WrongCall(f"there is no {missing[0]}" if missing else "no recording was named")
+    with tempfile.TemporaryDirectory(prefix="asr-profile-") as folder:
+        gathered, config = Path(folder) / "profile.json", Path(folder) / "config.yaml"
+        config.write_text(yaml.safe_dump({"telemetry": {"gather": str(gathered)}}), encoding="utf-8")
+        async with local_server(serve_command(model, config)) as server, Client(server.address) as client:
+            left = iter(recordings)
+
+            async def hear() -> None:
+                for path in left:
+                    async for _ in client.stream_file(path, StreamOptions(preset=preset, latency_budget_ms=5_000)):
+                        pass
+                    heard()
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_A_TIME):
+                    group.create_task(hear())
+        return read_reference(gathered)

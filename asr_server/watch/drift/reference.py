@@ -1,0 +1,101 @@
+"""What is normal: the distribution of each feature over some segments, as mergeable sketches of some kB each, however many segments.
+
+KLL sketches (Karnin, Lang, Liberty, "Optimal Quantile Approximation in Streams", FOCS 2016): with k = 1000 a rank is off by 0.0023 at most
+in 99 of 100 cases.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasketches import kll_floats_sketch  # type: ignore[attr-defined]  # made at run time
+
+from asr_server.errors import BadSettings
+
+SKETCH_K = 1_000
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Of which system the segments are, and which they were."""
+
+    data_definition: str
+    model: str
+    weights_sha256: str
+    source: str
+    """How they were come by."""
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.weights_sha256[:12]}) with data definition {self.data_definition}"
+
+
+@dataclass(slots=True)
+class Reference:
+    """May grow until it is used."""
+
+    origin: Origin
+    segments: int = 0
+    _sketches: dict[str, kll_floats_sketch] = field(default_factory=dict)
+
+    def add(self, numbers: Mapping[str, float]) -> None:
+        """One more segment."""
+        self.segments += 1
+        for name, value in numbers.items():
+            self._sketches.setdefault(name, kll_floats_sketch(SKETCH_K)).update(value)
+
+    def merge(self, other: "Reference") -> None:
+        """With what another process has seen of the same system. Raises ValueError when it is of another."""
+        if (other.origin.data_definition, other.origin.weights_sha256) != (self.origin.data_definition, self.origin.weights_sha256):
+            raise ValueError(f"a profile of {other.origin} cannot be merged into one of {self.origin}")
+        self.segments += other.segments
+        for name, sketch in other._sketches.items():
+            self._sketches.setdefault(name, kll_floats_sketch(SKETCH_K)).merge(sketch)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self._sketches)
+
+    def count(self, feature: str) -> int:
+        """Segments in which it was measured."""
+        return int(self._sketches[feature].n)
+
+    def ranks(self, feature: str, value: float) -> tuple[float, float]:
+        """Share of segments below `value`, and share not above it: they differ where many have the same."""
+        sketch = self._sketches[feature]
+        return float(sketch.get_rank(value, False)), float(sketch.get_rank(value, True))  # noqa: FBT003 - the library's own
+
+    def quantiles(self, feature: str, shares: Iterable[float]) -> tuple[float, ...]:
+        return tuple(float(value) for value in self._sketches[feature].get_quantiles(list(shares)))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "asr_profile": FORMAT,
+            "origin": {name: getattr(self.origin, name) for name in Origin.__slots__},
+            "segments": self.segments,
+            "features": {name: base64.b64encode(sketch.serialize()).decode() for name, sketch in self._sketches.items()},
+        }
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def read_reference(path: Path) -> Reference:
+    """Raises `BadSettings`, naming what is wrong with the file."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"cannot read the reference profile {path}: {getattr(error, 'strerror', None) or error}") from None
+    except ValueError:
+        raise BadSettings(f"the reference profile {path} is not JSON") from None
+    try:
+        if told["asr_profile"] != FORMAT:
+            raise ValueError(f"its format is {told['asr_profile']!r}, this server reads {FORMAT}")
+        origin = Origin(**{name: str(told["origin"][name]) for name in Origin.__slots__})
+        sketches = {name: kll_floats_sketch.deserialize(base64.b64decode(data, validate=True)) for name, data in told["features"].items()}
+        return Reference(origin, int(told["segments"]), sketches)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, IndexError) as error:
+        raise BadSettings(f"{path} is not a reference profile: {error}") from None

@@ -1,0 +1,97 @@
+"""Segments as they are reported, watched slice by slice."""
+
+import numpy as np
+import pytest
+
+from asr_server.watch import attributes as names
+from asr_server.watch.drift.monitor import CLIENT, DriftMonitor, described
+from asr_server.watch.drift.reference import Origin, Reference
+from asr_server.watch.drift.slices import ALL, MAX_VALUES, OTHER, Segment, SliceWatch
+from asr_server.watch.observer import SegmentRecord
+
+METHOD = "/asr.v1.Speech/StreamingRecognize"
+ORIGIN = Origin("v1", "base", "ab" * 32, "test")
+
+
+def numbers(draw: np.random.Generator, louder_db: float = 0.0) -> dict[str, float]:
+    return {"loudness_lufs": draw.normal(-26 + louder_db, 3), "snr_db": draw.normal(25, 5), "empty": float(draw.random() < 0.02)}
+
+
+@pytest.fixture
+def draw() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+@pytest.fixture
+def reference(draw: np.random.Generator) -> Reference:
+    made = Reference(ORIGIN)
+    for _ in range(2_000):
+        made.add(numbers(draw))
+    return made
+
+
+def report(monitor: DriftMonitor, measured: dict[str, float], client: str = "", trace_id: str = "", failed: str = "") -> None:
+    call = monitor.call(METHOD, {CLIENT: client} if client else {}, 0.0)
+    call.describe({names.ENCODING: "LINEAR16", names.LANGUAGE: "en", names.SESSION: 3})
+    attributes = {f"{names.PROFILE}{name}": value for name, value in measured.items()}
+    call.segment(SegmentRecord(0, 0.0, 1.0, (), attributes, failed=failed, trace_id=trace_id))
+    call.close("OK", "", 2.0)
+
+
+def test_a_microphone_that_loses_12_db_in_one_app_is_found_there_and_the_others_stay_quiet(
+    reference: Reference, draw: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = DriftMonitor(reference)
+    apps = ("kiosk", "phone", "desk", "car")
+    for number in range(400):
+        report(monitor, numbers(draw), apps[number % 4])
+    assert not monitor.changes
+    for number in range(100):
+        app = apps[number % 4]
+        report(monitor, numbers(draw, -12.0 if app == "kiosk" else 0.0), app, trace_id=f"{number:032x}")
+
+    found = next(change for change in monitor.changes if change.slice == ("client", "kiosk"))
+    assert (found.feature, found.kind, found.severity) == ("loudness_lufs", "sudden", "severe")
+    assert found.shift < -3
+    assert found.before[1] == pytest.approx(-26, abs=0.5)
+    assert found.after[1] == pytest.approx(-38, abs=4), "of eight segments or a few more"
+    assert int(found.trace_id, 16) % 4 == 0, "an example is one of the app's"
+    assert monitor.as_labels()["loudness_lufs", "client kiosk"] == 1.0
+    assert {one for one, _ in monitor.drifting} <= {("client", "kiosk"), ALL, ("encoding", "LINEAR16"), ("language", "en")}
+    assert "loudness_lufs of client kiosk has changed, sudden, severe: median -25" in caplog.text
+    assert "it moves with microphones, their gain and distance" in described(found)
+
+
+def test_what_is_back_is_told_too(reference: Reference, draw: np.random.Generator, caplog: pytest.LogCaptureFixture) -> None:
+    monitor = DriftMonitor(reference)
+    for louder_db in (*[0.0] * 100, *[12.0] * 60, *[0.0] * 300):
+        report(monitor, numbers(draw, louder_db))
+    mine = [change for change in monitor.changes if change.slice == ALL and change.feature == "loudness_lufs"]
+    assert [change.is_back for change in mine] == [False, True]
+    assert monitor.drifting == ()
+    assert "loudness_lufs of all segments is as it was" in caplog.text
+
+
+def test_a_new_reference_is_filled_with_what_is_heard(draw: np.random.Generator) -> None:
+    made = Reference(ORIGIN)
+    monitor = DriftMonitor()
+    monitor.fill(made)
+    for _ in range(50):
+        report(monitor, numbers(draw))
+    report(monitor, numbers(draw), failed="broken")
+    assert (made.segments, set(made.features)) == (50, {"loudness_lufs", "snr_db", "empty"})
+    assert (monitor.changes, monitor.drifting) == ((), ())
+
+
+def test_labels_from_outside_make_no_more_slices_than_can_be_watched(reference: Reference, draw: np.random.Generator) -> None:
+    watch = SliceWatch(reference)
+    for number in range(3 * MAX_VALUES):
+        list(watch.push(Segment(numbers(draw), {"client": f"app {number}"}, 0.0)))
+    slices = {one for one, _ in watch._watches}
+    assert len(slices) == 1 + MAX_VALUES + 1
+    assert ("client", OTHER) in slices
+
+
+def test_a_feature_that_the_reference_does_not_know_is_left_alone(reference: Reference) -> None:
+    watch = SliceWatch(reference)
+    assert list(watch.push(Segment({"tilt_db_per_octave": 3.0}, {}, 0.0))) == []

@@ -1,0 +1,80 @@
+"""Reference profiles: what is kept of many segments."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr_server.errors import BadSettings
+from asr_server.watch.drift.reference import Origin, Reference, read_reference
+
+ORIGIN = Origin("v1", "base", "ab" * 32, "test")
+
+
+def reference(values: np.ndarray, origin: Origin = ORIGIN) -> Reference:
+    made = Reference(origin)
+    for value in values:
+        made.add({"snr_db": float(value)})
+    return made
+
+
+def test_ranks_and_quantiles_are_those_of_the_segments() -> None:
+    values = np.random.default_rng(1).normal(20, 5, 20_000)
+    made = reference(values)
+    for value in (10.0, 20.0, 27.0):
+        assert made.ranks("snr_db", value)[1] == pytest.approx(float((values <= value).mean()), abs=0.005)
+    assert made.quantiles("snr_db", (0.1, 0.5, 0.9)) == pytest.approx(np.quantile(values, (0.1, 0.5, 0.9)), abs=0.15)
+    assert (made.segments, made.count("snr_db"), made.features) == (20_000, 20_000, ("snr_db",))
+
+
+def test_where_many_are_the_same_there_are_fewer_below_than_not_above() -> None:
+    made = reference(np.array([0.0] * 90 + [1.0] * 10))
+    assert made.ranks("snr_db", 0.0) == pytest.approx((0.0, 0.9), abs=1e-6)
+    assert made.ranks("snr_db", 1.0) == pytest.approx((0.9, 1.0), abs=1e-6)
+
+
+def test_two_merged_are_as_one() -> None:
+    values = np.random.default_rng(2).normal(size=4_000)
+    one, other = reference(values[:1_000]), reference(values[1_000:])
+    one.merge(other)
+    assert one.segments == 4_000
+    assert one.quantiles("snr_db", (0.5,)) == pytest.approx(reference(values).quantiles("snr_db", (0.5,)), abs=0.05)
+
+
+def test_profiles_of_other_systems_are_not_merged() -> None:
+    other = reference(np.zeros(3), Origin("v2", "base", "ab" * 32, "test"))
+    with pytest.raises(ValueError, match="with data definition v2 cannot be merged into one of base"):
+        reference(np.zeros(3)).merge(other)
+
+
+def test_what_is_written_is_read_and_small(tmp_path: Path) -> None:
+    made = reference(np.random.default_rng(3).normal(size=50_000))
+    made.write(tmp_path / "profile.json")
+    read = read_reference(tmp_path / "profile.json")
+    assert (read.origin, read.segments) == (ORIGIN, 50_000)
+    assert read.quantiles("snr_db", (0.1, 0.9)) == made.quantiles("snr_db", (0.1, 0.9))
+    assert (tmp_path / "profile.json").stat().st_size < 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not JSON"),
+        ("[]", "is not a reference profile"),
+        ("{}", "is not a reference profile: 'asr_profile'"),
+        ('{"asr_profile": 9}', "its format is 9, this server reads 1"),
+        (json.dumps({**reference(np.zeros(3)).as_json(), "features": {"snr_db": "AAAA"}}), "is not a reference profile"),
+        (json.dumps({**reference(np.zeros(3)).as_json(), "features": {"snr_db": "!"}}), "is not a reference profile"),
+    ],
+)
+def test_a_file_that_is_none_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.json").write_text(text)
+    with pytest.raises(BadSettings, match=message) as caught:
+        read_reference(tmp_path / "p.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"cannot read the reference profile .*p\.json: No such file"):
+        read_reference(tmp_path / "p.json")
