@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasketches import kll_floats_sketch  # type: ignore[attr-defined]  # made at run time
+from datasketches import kll_floats_sketch
 
 from asr_server.errors import BadSettings
 
