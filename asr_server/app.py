@@ -163,8 +163,8 @@ class _Watching:
             return
         try:
             self.drift.filled.write(path)
-        except OSError as error:
-            logger.error("the profile of what was recognised cannot be written to %s: %s", path, error.strerror or error)  # noqa: TRY400 - one line
+        except BadSettings as error:
+            logger.error("the profile of what was recognised: %s", error)  # noqa: TRY400 - one line
         else:
             logger.info("the profile of %d segments is in %s", self.drift.filled.segments, path)
 

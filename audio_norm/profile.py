@@ -1,6 +1,6 @@
 """What a segment's audio is like: some numbers that change when a microphone, a line or a room does. Pure.
 
-From what is there anyway, the window that is recognised and what the data definition made of it, in about a third of a millisecond: the
+From what is there anyway, the window that is recognised and what the data definition made of it, in about half a millisecond: the
 spectrum is that of at most `_FRAMES` frames of the speech, evenly chosen.
 """
 
@@ -67,8 +67,9 @@ def audio_profile(window: SpeechWindow, normalized: Normalized, *, from_sample: 
     leading = int(spoken[0]) if len(spoken) else len(samples)
     trailing = len(samples) - 1 - int(spoken[-1]) if len(spoken) else len(samples)
     kept = sum(max(0, span.end_sample - max(span.start_sample, start)) for span in normalized.kept)
-    noise_dbfs, snr_db = _noise(samples, speech)
-    bandwidth_hz, tilt = _spectrum(samples, speech, rate_hz)
+    said = _frames(samples, speech)
+    noise_dbfs, snr_db = _noise(_frames(samples, ~speech), said)
+    bandwidth_hz, tilt = _spectrum(said, rate_hz)
     return AudioProfile(
         duration_s=len(samples) / rate_hz,
         speech_ratio=len(spoken) / len(samples) if len(samples) else 0.0,
@@ -112,21 +113,21 @@ def _powers(frames: Samples) -> NDArray[np.float64]:
     return powers
 
 
-def _noise(samples: Samples, speech: NDArray[np.bool_]) -> tuple[float | None, float | None]:
-    quiet, spoken = _powers(_frames(samples, ~speech)), _powers(_frames(samples, speech))
+def _noise(quiet: Samples, said: Samples) -> tuple[float | None, float | None]:
+    """Frames without speech and with it: level of the noise, and of the speech above it."""
     if not len(quiet):
         return None, None
-    noise = float(np.percentile(quiet, 10))
-    if not len(spoken):
+    noise = float(np.percentile(_powers(quiet), 10))
+    if not len(said):
         return _db(noise), None
-    return _db(noise), _db(max(float(spoken.mean()) - noise, _LEAST_POWER)) - _db(noise)
+    return _db(noise), _db(max(float(_powers(said).mean()) - noise, _LEAST_POWER)) - _db(noise)
 
 
-def _spectrum(samples: Samples, speech: NDArray[np.bool_], rate_hz: int) -> tuple[float | None, float | None]:
-    frames = _frames(samples, speech)
-    if not len(frames):
+def _spectrum(said: Samples, rate_hz: int) -> tuple[float | None, float | None]:
+    """Frames of speech: bandwidth and tilt."""
+    if not len(said):
         return None, None
-    spectrum = np.fft.rfft(frames * _WINDOW, axis=1)
+    spectrum = np.fft.rfft(said * _WINDOW, axis=1)
     power = np.square(np.abs(spectrum)).mean(axis=0)
     if float(power.max()) <= _LEAST_POWER:
         return None, None

@@ -16,6 +16,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # Values everyone speaks in.
     "asr_server": (),
     "asr_server.errors": (),
+    "asr_server.fading": (),
     "asr_server.budget": (),
     "asr_server.transcript": (),
     "asr_server.version": (),
@@ -35,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.budget",
         "asr_server.errors",
         "asr_server.events",
+        "asr_server.fading",
         "asr_server.transcript",
         "asr_server.watch.observer",
     ),
@@ -49,6 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.engine.worker",
         "asr_server.errors",
         "asr_server.events",
+        "asr_server.fading",
         "asr_server.pb",
         "asr_server.presets",
         "asr_server.session",

@@ -11,10 +11,9 @@ from typing import Protocol
 
 from asr_server.api.limits import Limits
 from asr_server.errors import NotServing, Overloaded
+from asr_server.fading import FadingMean
 
 _MAX_RETRY_AFTER_S = 30.0
-_FILE_WEIGHT = 1 - 0.5 ** (1 / 20)
-"""Of one file among those before it: after 20 half of what had been learnt is forgotten."""
 
 
 class Load(Protocol):
@@ -41,8 +40,7 @@ class Admission:
         self._begun: set[int] = set()
         self._live = 0
         self._files = 0
-        self._files_ended = 0
-        self._mean_file_s = 0.0
+        self._file_lasts_s = FadingMean()
         self._load: Load | None = None
         self._closed_because = "the server is loading its model"
 
@@ -97,9 +95,7 @@ class Admission:
         finally:
             self._files -= 1
             if number in self._begun:
-                self._files_ended += 1
-                # The first files are averaged: there is nothing before them to be forgotten.
-                self._mean_file_s += (self._now() - came_s - self._mean_file_s) * max(_FILE_WEIGHT, 1 / self._files_ended)
+                self._file_lasts_s.add(self._now() - came_s)
             self._begun.discard(number)
 
     def begun(self, number: int) -> None:
@@ -116,6 +112,6 @@ class Admission:
     @property
     def _file_retry_after_s(self) -> float:
         """Files end one after the other: the next is likely to after an equal part of what one takes."""
-        if not self._files_ended:
+        if not self._file_lasts_s:
             return self._limits.retry_after_s
-        return round(min(max(self._mean_file_s / self._files, self._limits.retry_after_s), _MAX_RETRY_AFTER_S), 1)
+        return round(min(max(self._file_lasts_s.value / self._files, self._limits.retry_after_s), _MAX_RETRY_AFTER_S), 1)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from asr_server.engine.correction import BESIDE_OTHERS
 from asr_server.engine.cost import FULL_BEAM, CostModel
 from asr_server.engine.promises import Promises
+from asr_server.fading import FadingMean
 
 _MIN_RETRY_AFTER_S, _MAX_RETRY_AFTER_S = 0.5, 30.0
 
 _LIKELY = 1.5
 """Streams that end at any time, one in a second on average, leave a place within one second in 63 of 100 cases, within 1.5 in 78."""
-
-_STREAM_WEIGHT = 1 - 0.5 ** (1 / 20)
-"""Of one finished stream among those before it: after 20 half of what had been learnt is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,7 @@ class LoadMeter:
         self._busy_s = 0.0
         self._stream_s = 0.0
         self._streams = 0
-        self._ended = 0
-        self._mean_stream_s = 0.0
+        self._stream_lasts_s = FadingMean()
         self._promises = Promises()
 
     @property
@@ -96,11 +93,8 @@ class LoadMeter:
         """A stream is over. None: it never was one, and tells nothing of how long they last."""
         self._pass_to(now_s)
         self._streams = max(0, self._streams - 1)
-        if lasted_s is None:
-            return
-        self._ended += 1
-        # The first streams are averaged: there is nothing before them to be forgotten.
-        self._mean_stream_s += (lasted_s - self._mean_stream_s) * max(_STREAM_WEIGHT, 1 / self._ended)
+        if lasted_s is not None:
+            self._stream_lasts_s.add(lasted_s)
 
     def decoded(self, busy_ms: float, now_s: float) -> None:
         """Decodes have kept threads busy for so long in all since the last event, in equal measure: they fade, too."""
@@ -142,7 +136,9 @@ class LoadMeter:
     @property
     def _apart_s(self) -> float:
         """Between two places that become free."""
-        return _LIKELY * self._mean_stream_s / max(1, self._streams) if self._ended else self._options.retry_after_s
+        if not self._stream_lasts_s:
+            return self._options.retry_after_s
+        return _LIKELY * self._stream_lasts_s.value / max(1, self._streams)
 
     def _left_of(self, spent_s: float) -> float:
         """The part that has not faded of what was spread over the last `spent_s`."""

@@ -51,7 +51,7 @@ class CostModel:
     """1: nothing is gained."""
     once_share: float = 1.0
     spread: float = 1.0
-    """Nine decodes in ten take less than this times what is predicted. How much is said, and how fast, is not known before."""
+    """As many decodes as should end in time take less than this times what is predicted. How much is said is not known before."""
 
     def predict(
         self,

@@ -269,14 +269,10 @@ class JobDecoder:
         return self._smaller if self._smaller is not None and planned.by_smaller else self._engine
 
     def _cost(self, planned: Plan, factors: Factors) -> CostModel:
-        return self._corrected(self._model(planned), factors, by_smaller=planned.by_smaller)
-
-    @staticmethod
-    def _corrected(model: BatchingEngine, factors: Factors, *, by_smaller: bool) -> CostModel:
-        return model.cost.scaled(factors[by_smaller])
+        return self._model(planned).cost.scaled(factors[planned.by_smaller])
 
     def _wary(self, model: BatchingEngine, factors: Factors, job: DecodeJob, *, by_smaller: bool) -> CostModel:
-        return replace(self._corrected(model, factors, by_smaller=by_smaller), spread=self._spread(job, by_smaller=by_smaller))
+        return replace(model.cost.scaled(factors[by_smaller]), spread=self._spread(job, by_smaller=by_smaller))
 
     def _spread(self, job: DecodeJob, *, by_smaller: bool) -> float:
         """Room is left where somebody waits for all of the decode. Of one begun in a silence only the end is waited for, and most are in

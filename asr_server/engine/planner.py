@@ -41,7 +41,7 @@ class Plan:
     predicted_ms: float
     """Of one decoded with others: until all have ended."""
     within_ms: float = 0.0
-    """What nine such decodes in ten take at most, if decoded alone."""
+    """What as many such decodes as should end in time take at most, if decoded alone; 0 of a partial, which has no time to keep."""
     degraded: tuple[Sacrifice, ...] = ()
     """What was asked for and given up to save time, as in `Ledger.degraded`."""
     by_smaller: bool = False

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from asr_server.errors import BadSettings, WrongCall
+from asr_server.errors import WrongCall
 from asr_server.profile.build import build, recordings_of
 from asr_server.watch.drift.features import FEATURES
-from asr_server.watch.drift.reference import Reference, read_reference
+from asr_server.watch.drift.reference import read_reference
 
 app = typer.Typer(
     no_args_is_help=True, help="What segments are like when all is well, to find out when they are not (`telemetry.reference`)."
@@ -42,7 +42,7 @@ def build_command(
     ) as progress:
         task = progress.add_task("hearing", total=len(paths))
         made = asyncio.run(build(paths, model, preset, lambda: progress.advance(task)))
-    _write(made, out)
+    made.write(out)
     typer.echo(f"{made.segments} segments of {len(paths)} recordings, {len(made.features)} features: {out}", err=True)
 
 
@@ -55,7 +55,7 @@ def merge_command(*, profiles: Annotated[list[Path], typer.Argument(help="Of the
             merged.merge(other)
         except ValueError as error:
             raise WrongCall(f"{path}: {error}") from None
-    _write(merged, out)
+    merged.write(out)
 
 
 @app.command("show")
@@ -80,10 +80,3 @@ def show_command(
     for name, (unit, count, values) in rows.items():
         table.add_row(name, unit, str(count), *(f"{value:.4g}" for value in values))
     Console(highlight=False).print(table)
-
-
-def _write(made: Reference, out: Path) -> None:
-    try:
-        made.write(out)
-    except OSError as error:
-        raise BadSettings(f"cannot write {out}: {error.strerror or error}") from None

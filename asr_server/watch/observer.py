@@ -79,8 +79,8 @@ class NullCallObserver:
     def close(self, status: str, message: str, at_s: float) -> None: ...
 
 
-class _Both:
-    """Two who listen to one call, each told everything in its turn."""
+class BothCalls:
+    """Several who listen to one call, each told everything in its turn."""
 
     __slots__ = ("_listeners",)
 
@@ -108,11 +108,6 @@ class _Both:
             listener.close(status, message, at_s)
 
 
-def both(one: CallObserver, other: CallObserver) -> CallObserver:
-    """Who tells both."""
-    return _Both(one, other)
-
-
 class Both:
     """Two observers, each told everything in its turn."""
 
@@ -121,7 +116,7 @@ class Both:
         self._other = other
 
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> CallObserver:
-        return both(self._one.call(method, metadata, at_s), self._other.call(method, metadata, at_s))
+        return BothCalls(self._one.call(method, metadata, at_s), self._other.call(method, metadata, at_s))
 
 
 class NullObserver:

@@ -80,7 +80,11 @@ class Reference:
         }
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+        """Raises `BadSettings` where that cannot be."""
+        try:
+            path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BadSettings(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def read_reference(path: Path) -> Reference:

@@ -6,7 +6,6 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from asr_server.watch.drift.detector import Departure, DetectorOptions, FeatureWatch, Kind, Severity
 from asr_server.watch.drift.reference import Reference
@@ -55,14 +54,12 @@ class Change:
     """Of the segment since then that is furthest from the reference's middle."""
 
 
-State = Literal["quiet", "drifting"]
-
-
 class SliceWatch:
     """Every slice against one reference. Not thread-safe."""
 
     def __init__(self, reference: Reference, options: DetectorOptions | None = None) -> None:
         self._reference = reference
+        self._features = frozenset(reference.features)
         self._options = options or DetectorOptions()
         self._watches: dict[tuple[Slice, str], FeatureWatch] = {}
         self._values: dict[str, set[str]] = {}
@@ -75,7 +72,7 @@ class SliceWatch:
         for one in slices:
             self._last.setdefault(one, deque(maxlen=self._options.window)).append(segment)
         for name, value in segment.numbers.items():
-            if name not in self._reference.features:
+            if name not in self._features:
                 continue
             below, not_above = self._reference.ranks(name, value)
             for one in slices:
