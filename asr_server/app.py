@@ -12,13 +12,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from asr_server.api.admin import AdminService
 from asr_server.api.admission import Admission
 from asr_server.api.host import Host
 from asr_server.api.interceptors import CallInterceptor
@@ -33,23 +33,20 @@ from asr_server.engine.weights import ModelFiles, resolve, smaller_beside
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.engine.worker import Worker, WorkerOptions
 from asr_server.errors import BadSettings, NotServing, SetupError
-from asr_server.machine import resident_bytes, usable_cores
+from asr_server.machine import give_back_memory, usable_cores
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
 from asr_server.presets import PRESETS, Preset
-from asr_server.settings import Settings, TelemetrySettings
+from asr_server.settings import Settings
 from asr_server.version import code_version
-from asr_server.watch import attributes as names
-from asr_server.watch.drift.monitor import DriftMonitor
-from asr_server.watch.drift.reference import Origin, Reference, read_reference
-from asr_server.watch.observer import Both
-from asr_server.watch.stall import LoopStallMonitor
-from asr_server.watch.telemetry import DRIFT_FEATURE, DRIFT_SLICE, Count, Gauge, Gauges, Looked, Telemetry, TelemetryOptions, open_telemetry
+from asr_server.watch.drift.reference import Origin
+from asr_server.watching import Watching
 from audio_norm import DataDefinition, Span, SpeechWindow, load_definition
 
 logger = logging.getLogger(__name__)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Speech"].full_name
+ADMIN_SERVICE = pb.DESCRIPTOR.services_by_name["Admin"].full_name
 SPARE_RPCS = 256
 ENVELOPE_BYTES = 4 << 20
 """Room around the largest audio: an audio a little over its limit is told so, one far over it is refused by gRPC itself."""
@@ -57,6 +54,7 @@ FINISH_S = 2.0
 """Of the drain time, what is kept for streams that are still open to get their last finals."""
 
 _LOADING = "load-engine"
+_TIDY_EVERY_S, _TIDY_WITHIN_S, _TIDY_LOOK_S = 20.0, 20.0, 0.05
 _RIPEN_MS = 64.0
 """Beside `speculate_after_ms` 32. Of 1,653 decodes of 162 clips, 338 became finals; half of all pauses end within this time."""
 
@@ -67,21 +65,12 @@ async def serve(settings: Settings, environ: Mapping[str, str], ready: Callable[
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    wished = settings.telemetry
-    options = TelemetryOptions(
-        version=code_version(), transcripts=wished.transcripts, prometheus=wished.prometheus, keep_share=wished.keep_share
-    )
-    drift = _drift_monitor(wished)
-    telemetry = open_telemetry(options, environ)
-    try:
+    watching = Watching(settings.telemetry, environ)
+    async with watching:
         definition = load_definition(settings.data_definition)
-        async with LoopStallMonitor() as stalls:
-            interceptor = CallInterceptor(telemetry if drift is None else Both(telemetry, drift), status_of)
-            watching = _Watching(telemetry, stalls, drift)
-            await _serve(settings, definition, interceptor=interceptor, watching=watching, stop=stop, ready=ready)
-            await interceptor.all_closed()
-    finally:
-        await asyncio.to_thread(telemetry.shutdown)
+        interceptor = CallInterceptor(watching.observer, status_of)
+        await _serve(settings, definition, interceptor=interceptor, watching=watching, stop=stop, ready=ready)
+        await interceptor.all_closed()
 
 
 async def _serve(
@@ -89,14 +78,15 @@ async def _serve(
     definition: DataDefinition,
     *,
     interceptor: CallInterceptor,
-    watching: "_Watching",
+    watching: Watching,
     stop: asyncio.Event,
     ready: Callable[[str, int], None],
 ) -> None:
     admission = Admission(settings.limits)
     service = SpeechService(admission, lambda: watching.stalls.longest_ms)
     healths = health.aio.HealthServicer()
-    server, port = await _listen(settings, service, healths, interceptor)
+    admin = AdminService(watching.drift_status, watching.objectives, watching.status)
+    server, port = await _listen(settings, service, admin, healths, interceptor)
     try:
         await _report_health(healths, serving=False)
         loading = _on_thread(lambda: _load_engines(settings, definition))
@@ -108,83 +98,38 @@ async def _serve(
             return
         engines = loading.result()
         async with Worker(engines.main, _worker_options(settings, engines.main), smaller=engines.smaller) as worker:
-            service.open(_host(settings, definition, engines, worker))
+            host = replace(_host(settings, definition, engines, worker), feedback=watching.feedback)
+            service.open(host)
             origin = Origin(definition.version, engines.main.release.model, engines.main.release.weights_sha256, "recognised by a server")
-            watching.begin(admission, worker, origin, gathers=settings.telemetry.gather is not None)
             # What has been loaded stays: the garbage collector need not look at it again, which would hold up the loop for tens of ms.
             gc.collect()
             gc.freeze()
-            watching.stalls.reset()
+            watching.begin(admission, host, origin)
             await _report_health(healths, serving=True)
             ready(settings.host, port)
+            tidying = asyncio.create_task(_give_memory_back(worker), name="give-memory-back")
             await stopping
+            tidying.cancel()
             logger.info("stopping; sessions still open: %d, waiting for them at most %g s", admission.active, settings.drain_s)
             admission.close("the server is stopping")
+            await watching.stop_probing()
             await healths.enter_graceful_shutdown()
             await _drain(server, service, settings.drain_s)
     finally:
         await server.stop(None)
-        if settings.telemetry.gather is not None:
-            watching.write(settings.telemetry.gather)
     logger.debug("longest event-loop stall: %.1f ms", watching.stalls.longest_ms)
 
 
-def _drift_monitor(wished: TelemetrySettings) -> DriftMonitor | None:
-    """Raises `BadSettings`: a file that cannot be read, or not be written later, is found before anything is loaded."""
-    if wished.gather is not None and not wished.gather.parent.is_dir():
-        raise BadSettings(f"telemetry.gather: there is no folder {wished.gather.parent}")
-    if wished.reference is not None:
-        return DriftMonitor(read_reference(wished.reference))
-    return None if wished.gather is None else DriftMonitor()
-
-
-@dataclass(frozen=True, slots=True)
-class _Watching:
-    """Who looks at the server."""
-
-    telemetry: Telemetry
-    stalls: LoopStallMonitor
-    drift: DriftMonitor | None
-
-    def begin(self, admission: Admission, worker: Worker, origin: Origin, *, gathers: bool) -> None:
-        """The server is ready."""
-        self.telemetry.look_at(*_looked_at(admission, worker, self.stalls))
-        if self.drift is None:
-            return
-        self.drift.watches(origin)
-        if gathers:
-            self.drift.fill(Reference(origin))
-        of = (DRIFT_FEATURE, DRIFT_SLICE)
-        self.telemetry.look_at(Gauges("asr.drift", "1", "Features of segments that differ from the reference.", of, self.drift.as_labels))
-
-    def write(self, path: Path) -> None:
-        """What was gathered, if anything was."""
-        if self.drift is None or self.drift.filled is None:
-            return
-        try:
-            self.drift.filled.write(path)
-        except BadSettings as error:
-            logger.error("the profile of what was recognised: %s", error)  # noqa: TRY400 - one line
-        else:
-            logger.info("the profile of %d segments is in %s", self.drift.filled.segments, path)
-
-
-def _looked_at(admission: Admission, worker: Worker, stalls: LoopStallMonitor) -> tuple[Looked, ...]:
-    """What is measured when somebody looks; read on other threads."""
-    return (
-        Count("asr.threads.busy", "s", "Time that decodes have kept threads, by purpose.", names.PURPOSE, lambda: _by_purpose(worker)),
-        Gauge("asr.sessions.active", "{session}", "Streams and files inside.", lambda: admission.active),
-        Gauge("asr.queue.depth", "{job}", "Decodes that wait for a thread.", lambda: worker.queue_depth),
-        Gauge("asr.decodes.running", "{job}", "Decodes that threads work on.", lambda: worker.running),
-        Gauge("asr.threads", "{thread}", "Threads that decode.", lambda: worker.threads),
-        Gauge("asr.prediction.error", "1", "By how much predictions have been off of late: 1.15 is 15 %.", lambda: worker.prediction_error),
-        Gauge("asr.event_loop.stall", "s", "Longest time for which the event loop stood still, since last asked.", stalls.take_longest_s),
-        Gauge("process.memory.usage", "By", "Resident memory of the server.", resident_bytes),
-    )
-
-
-def _by_purpose(worker: Worker) -> dict[str, float]:
-    return {purpose.name.lower(): busy_s for purpose, busy_s in worker.busy_s.items()}
+async def _give_memory_back(worker: Worker) -> None:
+    """What decodes of ever other sizes have freed lies in pieces in a heap that grows for an hour, under three streams by a fifth of the
+    memory. Returned while no thread decodes, if there is such a moment, it stays as it was."""
+    while True:
+        await asyncio.sleep(_TIDY_EVERY_S)
+        for _ in range(round(_TIDY_WITHIN_S / _TIDY_LOOK_S)):
+            if not worker.running:
+                break
+            await asyncio.sleep(_TIDY_LOOK_S)
+        await asyncio.to_thread(give_back_memory)
 
 
 async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float) -> None:
@@ -197,7 +142,7 @@ async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float
 
 
 async def _listen(
-    settings: Settings, service: SpeechService, healths: health.aio.HealthServicer, interceptor: CallInterceptor
+    settings: Settings, service: SpeechService, admin: AdminService, healths: health.aio.HealthServicer, interceptor: CallInterceptor
 ) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
         interceptors=[interceptor],
@@ -210,8 +155,9 @@ async def _listen(
         ],
     )
     asr_pb2_grpc.add_SpeechServicer_to_server(service, server)
+    asr_pb2_grpc.add_AdminServicer_to_server(admin, server)
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((SERVICE, ADMIN_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     address = f"{settings.host}:{settings.port}"
     try:
         port = server.add_insecure_port(address)

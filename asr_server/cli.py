@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from asr_server.errors import AsrError
+from asr_server.live.command import feedback, watch
 from asr_server.machine import keep_less_memory
 from asr_server.profile.command import app as profile
+from asr_server.report.command import report
 from asr_server.settings import read_settings
 from asr_server.transcribe import transcribe
 from asr_server.version import code_version
@@ -26,6 +28,9 @@ app = typer.Typer(
     help="Speech recognition inside a latency budget.",
 )
 app.command()(transcribe)
+app.command()(watch)
+app.command()(report)
+app.command()(feedback)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback

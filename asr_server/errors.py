@@ -4,11 +4,13 @@ AsrError
 +-- ClientFault                 the caller sent something wrong; repeating it unchanged is no use
 |   +-- InvalidRequest          fields have values that are not accepted          INVALID_ARGUMENT + BadRequest
 |   +-- OutOfLimits             more than the server takes                        OUT_OF_RANGE
-|   +-- WrongOrder              a message that does not belong here               FAILED_PRECONDITION
+|   +-- WrongOrder              what does not belong here, or not yet              FAILED_PRECONDITION
+|   +-- Unknown                 something that this server does not know          NOT_FOUND
 |   +-- IdleTooLong             nothing came for too long                         DEADLINE_EXCEEDED
 +-- ServerFault                 ours; the same call may succeed later or elsewhere
 |   +-- Overloaded              no room at present                                RESOURCE_EXHAUSTED + RetryInfo
 |   +-- NotServing              loading or draining                               UNAVAILABLE
+|   +-- NotKept                 what was to be kept cannot be stored              UNAVAILABLE
 |   +-- EngineFailed            the recogniser failed on this audio               INTERNAL
 +-- SetupError                  the server cannot start; one line on stderr, exit code 2
 |   +-- WeightsNotFound
@@ -48,6 +50,10 @@ class WrongOrder(ClientFault):
     pass
 
 
+class Unknown(ClientFault):
+    pass
+
+
 class IdleTooLong(ClientFault):
     pass
 
@@ -65,6 +71,10 @@ class Overloaded(ServerFault):
 
 
 class NotServing(ServerFault):
+    pass
+
+
+class NotKept(ServerFault):
     pass
 
 

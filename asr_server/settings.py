@@ -88,6 +88,14 @@ class TelemetrySettings:
     """Profile of what is normal (`asr-server profile build`): what differs from it is told in the log and as a metric."""
     gather: Path | None = None
     """Where a profile of all that is recognised goes when the server stops."""
+    journal: Path | None = None
+    """File in which a row is kept for each segment, and what users say of it. Without it nothing can be said (`SubmitFeedback`)."""
+    journal_days: Annotated[float, Field(gt=0)] = 30.0
+    """Older rows are let go of."""
+    probes: Path | None = None
+    """Manifest of golden clips, which the server speaks to itself while nobody else speaks: their error rate and time are metrics."""
+    probe_every_s: Annotated[float, Field(ge=1)] = 60.0
+    """Between two of them."""
 
 
 def _known_keys(kind: type) -> BeforeValidator:

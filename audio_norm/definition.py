@@ -159,6 +159,8 @@ class DataDefinition:
             start_sample=0,
             speech=gate.spans(0, len(samples)),
             clipped_ratio=min(clipped / len(samples), 1.0) if len(samples) else 0.0,
+            dc_offset=taken[-1].dc_offset,
+            gaps=tuple(gap for part in taken for gap in part.gaps if gap.end_sample <= len(samples)),
         )
 
     def _rejection(self, speech_samples: int, clipped_ratio: float) -> Rejection | None:

@@ -12,9 +12,13 @@ from audio_norm.decode import to_mono
 from audio_norm.errors import UnsupportedAudio
 from audio_norm.pcm import INT16_SCALE, Frames, Samples
 from audio_norm.resample import Resampler
+from audio_norm.window import Span
 
 FULL_SCALE = (INT16_SCALE - 33) / INT16_SCALE
 """A sample this far out (0.1 % below full scale) counts as clipped: converters and codecs rarely stop at the very last value."""
+
+GAP_MS = 10
+"""Shorter runs of samples that are exactly 0 happen in quiet audio of 16 bits."""
 
 Positions = NDArray[np.int64]
 """Shape (n,), ascending: samples from the first sample of the stream."""
@@ -28,6 +32,10 @@ class Taken:
     """New samples at the target rate."""
     clipped: Positions
     """The samples whose source was at full scale, in a channel that is used. A resampler holds back: they may lie a little ahead."""
+    dc_offset: float = 0.0
+    """Mean of all that has been fed, full scale being 1."""
+    gaps: tuple[Span, ...] = ()
+    """Where digital silence of `GAP_MS` or more is, as far as has not been told: a gap that goes on is told in parts."""
 
 
 class Intake:
@@ -44,6 +52,9 @@ class Intake:
         self._from_hz, self._to_hz = rate_hz, to_hz
         self._resampler = Resampler(rate_hz, to_hz)
         self._frames = 0
+        self._sum = 0.0
+        self._zeros = 0
+        """Samples in a row, up to now, that are exactly 0."""
         self._told_sample = 0
         self._flushed = False
 
@@ -53,14 +64,21 @@ class Intake:
             raise ValueError("Intake was flushed: it takes no more audio")
         if frames.ndim != 2 or frames.shape[1] != self._channels:
             raise ValueError(f"Intake wants frames of shape (n, {self._channels}), got {frames.shape}")
-        return Taken(self._resampler.feed(to_mono(frames, self._channel)), self._clipped(frames))
+        mono = to_mono(frames, self._channel)
+        clipped = self._clipped(frames)  # counts the frames, too
+        self._sum += float(mono.sum(dtype=np.float64))
+        return Taken(self._resampler.feed(mono), clipped, self._dc_offset, self._gaps(mono))
 
     def flush(self) -> Taken:
         """The end of the stream: what the resampler held back."""
         if self._flushed:
             raise ValueError("Intake was flushed already")
         self._flushed = True
-        return Taken(self._resampler.flush(), np.empty(0, np.int64))
+        return Taken(self._resampler.flush(), np.empty(0, np.int64), self._dc_offset)
+
+    @property
+    def _dc_offset(self) -> float:
+        return self._sum / self._frames if self._frames else 0.0
 
     def _clipped(self, frames: Frames) -> Positions:
         used = frames if self._channel is None else frames[:, self._channel - 1 : self._channel]
@@ -77,3 +95,23 @@ class Intake:
         if len(positions):
             self._told_sample = int(positions[-1]) + 1
         return positions
+
+    def _gaps(self, mono: Samples) -> tuple[Span, ...]:
+        """Of the frames counted last."""
+        is_zero = mono == 0
+        if not is_zero.any():
+            self._zeros = 0 if len(mono) else self._zeros
+            return ()
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], is_zero, [False]])))
+        before, first = self._zeros, self._frames - len(mono)
+        least = GAP_MS * self._from_hz // 1000
+        self._zeros = 0
+        found = []
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            length = end - start + (before if start == 0 else 0)
+            if end == len(mono):
+                self._zeros = length
+            if length >= least:
+                told = start if start or before >= least else -before
+                found.append(Span((first + told) * self._to_hz // self._from_hz, (first + end) * self._to_hz // self._from_hz))
+        return tuple(found)

@@ -5,13 +5,14 @@ spectrum is that of at most `_FRAMES` frames of the speech, evenly chosen.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_norm.pcm import Samples
-from audio_norm.window import Normalized, SpeechWindow
+from audio_norm.window import Normalized, Span, SpeechWindow
 
 _FRAME = 512
 """32 ms at 16 kHz: bins of 31 Hz."""
@@ -39,6 +40,11 @@ class AudioProfile:
     peak_dbfs: float | None
     """True peak of what was kept."""
     clipped_ratio: float
+    dc_offset: float
+    """Mean of the stream as it came, full scale being 1; of that alone nothing else here knows."""
+    gap_ratio: float | None
+    """Share of the time from the first to the last sample of speech that came as digital silence of 10 ms or more: packets that were lost,
+    a microphone that was muted."""
     noise_dbfs: float | None
     """Level of the tenth of frames without speech that is lowest."""
     snr_db: float | None
@@ -78,6 +84,8 @@ def audio_profile(window: SpeechWindow, normalized: Normalized, *, from_sample: 
         loudness_lufs=normalized.loudness_lufs,
         peak_dbfs=normalized.true_peak_dbfs,
         clipped_ratio=window.clipped_ratio,
+        dc_offset=window.dc_offset,
+        gap_ratio=_gap_ratio(window.gaps, start + int(spoken[0]), start + int(spoken[-1])) if len(spoken) else None,
         noise_dbfs=noise_dbfs,
         snr_db=snr_db,
         bandwidth_hz=bandwidth_hz,
@@ -106,6 +114,13 @@ def _frames(samples: Samples, chosen: NDArray[np.bool_]) -> Samples:
 
 def _db(power: float) -> float:
     return 10 * math.log10(max(power, _LEAST_POWER))
+
+
+def _gap_ratio(gaps: Sequence[Span], first_sample: int, last_sample: int) -> float | None:
+    """Of what lies between the first and the last sample of speech."""
+    length = last_sample + 1 - first_sample
+    missing = sum(max(0, min(gap.end_sample, last_sample + 1) - max(gap.start_sample, first_sample)) for gap in gaps)
+    return missing / length
 
 
 def _powers(frames: Samples) -> NDArray[np.float64]:

@@ -38,6 +38,10 @@ class SpeechWindow:
     """Where speech is, in order, not overlapping, inside the window."""
     clipped_ratio: float = 0.0
     """Share of the window's samples that arrived at full scale."""
+    dc_offset: float = 0.0
+    """Mean of the stream before it was conditioned, from its beginning, full scale being 1."""
+    gaps: tuple[Span, ...] = ()
+    """Where it arrived as digital silence, in order, inside the window."""
 
     @property
     def end_sample(self) -> int:

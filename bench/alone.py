@@ -11,12 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import DecodeOptions, Engine
 from audio_norm import DataDefinition, Frames, Samples, SilenceRule
 from bench.streams import FinalSeen, Spoken
 from eval.audio import read_frames
-from eval.language import primary_tag
-from eval.manifest import Clip
 from eval.recognisers import Failed, Recogniser, Skipped
 
 

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors
 from bench.load import Load, Span, Turn
 from bench.pace import Lag
 from bench.quantiles import percentile, quantiles
@@ -14,9 +16,7 @@ from bench.streams import Ask, Spoken
 from bench.unary import Throughput, best
 from bench.usage import Used
 from bench.validity import Bench
-from eval.normalize import normalize
 from eval.recognisers import System
-from eval.wer import ErrorCounts, count_errors
 
 CONNECTIONS = "one connection for all streams"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.clip import decode_clip
 from bench.speech_end import speech_end, speech_start_s
 from bench.streams import Part
 from eval.audio import duration_s, read_frames
-from eval.manifest import Clip
 
 
 def up_to(clips: Iterable[Clip], max_duration_s: float) -> Iterator[Clip]:

@@ -9,6 +9,7 @@ fail when they are clearly more; one that the slower machine explains does not c
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from asr_server.accuracy.wer import ErrorCounts, total
 from asr_server.errors import WrongCall
 from bench.differences import differences, different, machine_notes, said, setup_notes
 from bench.paired import Shift, share
@@ -16,7 +17,6 @@ from bench.result import COUNTS, ClipTimes, LatencyResult
 from bench.slower import SEEN_MS, StageDifference, Tolerance, stage_differences, times_as_slow
 from eval.compare.systems import SystemDifference
 from eval.intervals import Difference, difference
-from eval.wer import ErrorCounts, total
 
 WORDS_TOLERATED = 0.005
 SIGNIFICANT = 0.05

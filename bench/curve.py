@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Workload
 from asr_server.engine.whisper import WhisperEngine
@@ -15,9 +18,6 @@ from asr_server.transcript import Hypothesis
 from audio_norm import DataDefinition, Normalized, SpeechWindow, Taken
 from bench.quantiles import quantiles
 from bench.simulate import Answer, Simulated, simulate
-from eval.manifest import Clip
-from eval.normalize import normalize
-from eval.wer import ErrorCounts, count_errors
 
 KEPT_ASIDE = 3
 """Of so many speakers one is kept aside: what was tuned on the others is told for it alone as well."""

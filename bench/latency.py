@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, cycle, islice
 
+from asr_server.accuracy.alignment import align
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import TEXT_RULES, normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors, total
 from asr_server.budget import SLICE_NAMES
 from asr_server.errors import WrongCall
 from bench.alone import Alone
@@ -16,11 +20,7 @@ from bench.serving import Config, StopMs
 from bench.streams import STAGGER_S, FinalSeen, Spoken
 from bench.usage import Used
 from bench.validity import Bench
-from eval.alignment import align
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES, normalize
 from eval.recognisers import System
-from eval.wer import ErrorCounts, count_errors, total
 
 
 @dataclass(frozen=True, slots=True)

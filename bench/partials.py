@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-from eval.alignment import align
-from eval.normalize import is_spaceless
+from asr_server.accuracy.alignment import align
+from asr_server.accuracy.normalize import is_spaceless
 
 _NOT_OF_A_WORD = re.compile(r"[^\w']+")
 _ALIKE = str.maketrans({"’": "'", "-": " ", "–": " ", "—": " "})  # noqa: RUF001 - the signs that texts have

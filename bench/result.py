@@ -7,11 +7,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.errors import WrongCall
 from bench import values
 from bench.growth import Sample
 from bench.quantiles import Quantiles, quantiles
-from eval.wer import ErrorCounts
 
 MACHINE = ("cpu", "cores", "flags")
 """What is the machine of a result's `machine`; the rest are versions."""

@@ -20,8 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import Frames, Samples, to_mono
-from eval.manifest import Clip
 
 KnownBy = Literal["words", "energy", "clip"]
 """The manifest's word times; the level of the audio; nothing stands out of the noise, and the clip itself was taken."""

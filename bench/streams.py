@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.options import StreamOptions
@@ -17,7 +18,6 @@ from bench.ending import End, Ending
 from bench.pace import Lag, Microphone
 from bench.partials import Shown, first_text_ms
 from bench.speech_end import SpeechEnd
-from eval.manifest import Clip
 
 STAGGER_S = 0.37
 """Between the starts of streams, so that their chunks and pauses do not fall together."""

@@ -1,7 +1,7 @@
 """The audio of a manifest's clips."""
 
+from asr_server.accuracy.manifest import Clip, ManifestError
 from audio_norm import AudioError, Frames, decode_file
-from eval.manifest import Clip, ManifestError
 
 
 def read_frames(clip: Clip) -> tuple[Frames, int]:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import DecodeOptions, Decoding, Engine
 from asr_server.errors import AsrError
 from asr_server.version import code_version
@@ -23,8 +25,6 @@ from audio_norm import (
     resample,
     to_mono,
 )
-from eval.language import primary_tag
-from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 from eval.windows import cut
 

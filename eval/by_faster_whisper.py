@@ -8,11 +8,11 @@ from ctranslate2 import set_random_seed
 from faster_whisper import WhisperModel, decode_audio
 from faster_whisper import __version__ as faster_whisper_version
 
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import Release
 from asr_server.engine.weights import ModelFiles
 from audio_norm import Samples
-from eval.language import primary_tag
-from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 
 BEAM_SIZE = 5

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Client
 from asr_server.api.options import StreamOptions
 from asr_server.api.results import PresetView, Result, ServerInfo
 from asr_server.engine.engine import Release
 from asr_server.errors import AsrError, WrongCall
 from audio_norm import AudioError
-from eval.language import primary_tag
-from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 
 

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from asr_server.accuracy.manifest import ManifestError
 from asr_server.errors import AsrError, WrongCall
 from audio_norm import AudioError
-from eval.manifest import ManifestError
 
 GOOD, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all good; what was measured failed; the call was wrong, or the machine did not let it read or write; Ctrl-C."""

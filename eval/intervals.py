@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from asr_server.accuracy.wer import ErrorCounts
 from eval.significance import sign_flip_p_value
 from eval.speakers import owners
-from eval.wer import ErrorCounts
 
 RESAMPLES = 2_000
 FALSE_ALARMS = 0.05

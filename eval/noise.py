@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import TEXT_RULES
 from asr_server.errors import WrongCall
 from eval.audio import duration_s
 from eval.intervals import draws
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES
 from eval.recognisers import System
 from eval.run import Outcome, Scored, Unscored
 from eval.via import HOW

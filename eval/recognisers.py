@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import Release
-from eval.manifest import Clip
 
 
 class Skipped(Exception):

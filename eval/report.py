@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+from asr_server.accuracy.normalize import TEXT_RULES, is_spaceless
+from asr_server.accuracy.wer import total
 from eval.intervals import Sampled, ci95
-from eval.normalize import TEXT_RULES, is_spaceless
 from eval.recognisers import System
 from eval.run import Outcome, Scored, Unscored
 from eval.via import HOW
-from eval.wer import total
 
 FIELDS = (
     *("wer", "ci95", "words", "S", "D", "I", "clips", "characters", "silence"),

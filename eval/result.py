@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from asr_server.accuracy.normalize import is_spaceless
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.errors import WrongCall
 from audio_norm import Inspection
-from eval.normalize import is_spaceless
 from eval.recognisers import Heard, HeardSegment, System
 from eval.via import Via
-from eval.wer import ErrorCounts
 
 Kind = Literal["words", "characters", "silence"]
 """What a clip's errors are of: words; characters, in languages without word spaces; words heard where nobody speaks. They do not add."""

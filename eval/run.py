@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from asr_server.accuracy.manifest import Clip, ManifestError
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors
 from asr_server.errors import WrongCall
 from audio_norm import AudioError, DataDefinition, Inspection, inspect_audio
 from eval.audio import read_frames
 from eval.journal import Entry
-from eval.manifest import Clip, ManifestError
-from eval.normalize import normalize
 from eval.recognisers import Failed, Heard, Recogniser, Skipped
-from eval.wer import ErrorCounts, count_errors
 
 NOT_HEADLINE = frozenset({"fsdd_digits", "alphanumeric_commands", "cards_commands", "digit_strings", "multilingual", "long_form"})
 """Sets that are told apart: isolated words and digits, other languages, a whole chapter. The headline is English running speech."""

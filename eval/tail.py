@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from asr_server.accuracy.wer import words_up_to_last_heard
 from eval.compare.comparison import in_both
 from eval.result import RunResult
-from eval.wer import words_up_to_last_heard
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_server.accuracy.manifest import Clip, ManifestError, TimedWord, read_manifest
 from asr_server.errors import WrongCall
 from audio_norm import (
     AudioError,
@@ -41,7 +42,6 @@ from audio_norm import (
     to_int16,
 )
 from eval.console import check_writable, write_text
-from eval.manifest import Clip, ManifestError, TimedWord, read_manifest
 
 RATE_HZ = 16_000
 STRETCH_GAP_S = 0.5

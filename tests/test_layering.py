@@ -21,6 +21,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "asr_server.transcript": (),
     "asr_server.version": (),
     "asr_server.machine": (),
+    # Recordings with what is said in them, what counts as the same word, and errors as counts.
+    "asr_server.accuracy": (),
     "asr_server.events": ("audio_norm", "asr_server.transcript"),
     # One stream, without I/O.
     "asr_server.session": (
@@ -41,11 +43,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.watch.observer",
     ),
     # Listeners: they know what is reported, not who reports it.
-    "asr_server.watch": ("asr_server.errors",),
+    "asr_server.watch": ("asr_server.accuracy", "asr_server.errors"),
     # The gRPC edge.
     "asr_server.pb": (),
     "asr_server.api": (
         "audio_norm",
+        "asr_server.accuracy",
         "asr_server.budget",
         "asr_server.engine.engine",
         "asr_server.engine.worker",
@@ -58,11 +61,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.transcript",
         "asr_server.watch.attributes",
         "asr_server.watch.observer",
+        # Values that programs ask for.
+        "asr_server.watch.journal.rows",
+        "asr_server.watch.status",
     ),
     # Putting it together.
     "asr_server.presets": ("asr_server.events", "asr_server.session"),  # of the events only their values
     "asr_server.settings": ("asr_server.api.limits", "asr_server.budget", "asr_server.errors", "asr_server.presets", "asr_server.session"),
     "asr_server.app": ("audio_norm", "asr_server"),
+    "asr_server.watching": (
+        "asr_server.accuracy",
+        "asr_server.api.admission",
+        "asr_server.api.host",
+        "asr_server.api.probing",
+        "asr_server.engine.worker",
+        "asr_server.errors",
+        "asr_server.machine",
+        "asr_server.settings",
+        "asr_server.version",
+        "asr_server.watch",
+    ),
     # The command line: a server through `app`, everything else through the client.
     "asr_server.local_server": ("asr_server.errors",),
     "asr_server.transcribe": (
@@ -84,19 +102,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.transcribe",
         "asr_server.version",
         "asr_server.profile",
+        "asr_server.live.command",
+        "asr_server.report.command",
         "asr_server.watch.monitoring.command",
     ),
     "asr_server.profile": (
+        "asr_server.accuracy.manifest",
         "asr_server.api.client",
         "asr_server.api.options",
         "asr_server.errors",
         "asr_server.local_server",
         "asr_server.watch.drift",
     ),
+    "asr_server.live": ("asr_server.api.client", "asr_server.api.options", "asr_server.errors", "asr_server.watch.status"),
+    # Reads journals, asks no server.
+    "asr_server.report": ("asr_server.accuracy", "asr_server.errors", "asr_server.watch.drift.features", "asr_server.watch.journal"),
     "asr_server.__main__": ("asr_server.cli",),
     # Instruments: they know recognisers from outside, never a session's insides. A bench counts errors as the evaluation does.
     "eval": (
         "audio_norm",
+        "asr_server.accuracy",
         "asr_server.api.client",
         "asr_server.api.options",
         "asr_server.api.results",
@@ -108,6 +133,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "bench": (
         "audio_norm",
+        "asr_server.accuracy",
         "asr_server.api.client",
         "asr_server.api.clip",
         "asr_server.api.options",
@@ -122,6 +148,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.session",
         "asr_server.transcript",
         "asr_server.version",
+        "asr_server.watch.drift",  # the detectors it measures
+        "asr_server.watch.journal.reading",
+        "asr_server.watch.labels",
         "asr_server.watch.stall",
         "eval",
     ),
@@ -144,11 +173,14 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),  # the baseline seeds its sampling
     "faster_whisper": ("asr_server.engine.network", "asr_server.engine.weights", "eval.by_faster_whisper"),
     "datasketches": ("asr_server.watch.drift.reference",),
-    "river": ("asr_server.watch.drift.detector",),
+    "river": ("asr_server.watch.drift.detector", "asr_server.watch.concept"),
+    "sqlite3": ("asr_server.watch.journal",),
     "prometheus_client": ("asr_server.watch.telemetry.scraped",),
     "typer": (
         "asr_server.cli",
+        "asr_server.live.command",
         "asr_server.profile.command",
+        "asr_server.report.command",
         "asr_server.watch.monitoring.command",
         "asr_server.transcribe",
         "audio_norm.cli",
@@ -158,14 +190,14 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "bench.commands",
         "bench.__main__",
     ),
-    "jinja2": ("eval.page.page", "bench.page"),
+    "jinja2": ("asr_server.report.page", "eval.page.page", "bench.page"),
     "matplotlib": ("bench.charts",),
     "psutil": ("bench.process",),
     "httpx2": ("eval.fetch.download",),
     "pydantic": ("asr_server.settings",),
     "pydantic_settings": ("asr_server.settings",),
-    "jiwer": ("eval.alignment",),
-    "whisper_normalizer": ("eval.normalize",),
+    "jiwer": ("asr_server.accuracy.alignment",),
+    "whisper_normalizer": ("asr_server.accuracy.normalize",),
 }
 
 OURS = ("audio_norm", "asr_server", "eval", "bench", "tests", "protos")

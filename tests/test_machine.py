@@ -1,6 +1,8 @@
 """How many cores there are to use, by what the system says of this process."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,22 @@ def test_resident_memory_is_what_the_kernel_says_and_grows_with_what_is_used() -
     after = resident_bytes()
     assert after is not None
     assert after - before > len(held) // 2
+
+
+def test_what_was_freed_in_pieces_is_given_back() -> None:
+    """Every other one of many blocks is freed: the heap cannot shrink, its pages can be returned."""
+    script = (
+        "import ctypes\n"
+        "from asr_server.machine import give_back_memory, resident_bytes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]\n"
+        "libc.mallopt(-3, 1 << 30)\n"  # M_MMAP_THRESHOLD: no block is mapped by itself
+        "blocks = [libc.malloc(1 << 20) for _ in range(100)]\n"
+        "for block in blocks: ctypes.memset(block, 1, 1 << 20)\n"
+        "for block in blocks[::2]: libc.free(block)\n"
+        "before = resident_bytes()\n"
+        "print(give_back_memory(), (before - resident_bytes()) >> 20)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert told[0] == "True"
+    assert int(told[1]) > 40

@@ -98,6 +98,10 @@ class Admission:
                 self._file_lasts_s.add(self._now() - came_s)
             self._begun.discard(number)
 
+    def number(self) -> int:
+        """For a session of the server's own, which takes no place."""
+        return next(self._numbers)
+
     def begun(self, number: int) -> None:
         """The session's caller has asked for something that is accepted: it is no probe, and no mistake."""
         self._begun.add(number)

@@ -24,16 +24,18 @@ from typing import Self, TypeVar
 
 import grpc
 
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.api.call_errors import speech_error
 from asr_server.api.clip import SentTimes, decode_clip, play
 from asr_server.api.opening import ACCEPTED_METADATA, MAX_MESSAGE_BYTES
-from asr_server.api.options import ClientOptions, StreamOptions
-from asr_server.api.reading import final, heard, server_info
+from asr_server.api.options import ClientOptions, StreamOptions, Verdict
+from asr_server.api.reading import drift_status, final, heard, objectives, server_info, server_status
 from asr_server.api.results import Heard, Result, ServerInfo
 from asr_server.api.true_status import TrueStatus
 from asr_server.errors import ServerBusy, ServerUnreachable, SpeechError
 from asr_server.pb import asr_pb2 as pb
 from asr_server.pb import asr_pb2_grpc
+from asr_server.watch.status import DriftStatus, ObjectiveState, ServerStatus
 
 _Answer = TypeVar("_Answer")
 _StreamCall = grpc.aio.StreamStreamCall[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
@@ -65,6 +67,7 @@ class Client:
         self._options = options or ClientOptions()
         self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         self._stub = asr_pb2_grpc.SpeechStub(self._channel)
+        self._admin = asr_pb2_grpc.AdminStub(self._channel)
         self._senders: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -145,6 +148,35 @@ class Client:
 
     async def server_info(self) -> ServerInfo:
         return server_info(await self._unary(self._stub.GetServerInfo, pb.GetServerInfoRequest()))
+
+    async def feedback(
+        self, segment_id: str, *, corrected: str | None = None, verdict: Verdict = "", shown: str = ""
+    ) -> ErrorCounts | None:
+        """Say of a final what was really said (`corrected`), or what the user made of it (`verdict`).
+
+        Returns when the server has stored it, with the errors of its text where it was corrected. `shown`: what the user saw, for a server
+        that has forgotten it.
+        """
+        if (corrected is None) == (verdict == ""):
+            raise ValueError("feedback wants corrected or verdict, one of them")
+        request = pb.SubmitFeedbackRequest(segment_id=segment_id, shown_transcript=shown)
+        if corrected is not None:
+            request.corrected_transcript = corrected
+        else:
+            request.verdict = pb.SubmitFeedbackRequest.Verdict.Value(verdict.upper())  # type: ignore[assignment]  # the stub's own type
+        response = await self._unary(self._stub.SubmitFeedback, request)
+        if corrected is None:
+            return None
+        return ErrorCounts(response.substitutions, response.deletions, response.insertions, response.words)
+
+    async def drift_status(self) -> DriftStatus:
+        return drift_status(await self._unary(self._admin.GetDriftReport, pb.GetDriftReportRequest()))
+
+    async def status(self) -> ServerStatus:
+        return server_status(await self._unary(self._admin.GetStatus, pb.GetStatusRequest()))
+
+    async def objectives(self) -> tuple[ObjectiveState, ...]:
+        return objectives(await self._unary(self._admin.GetSlo, pb.GetSloRequest()))
 
     async def _unary(self, method: Callable[..., Awaitable[_Answer]], request: object) -> _Answer:
         return await self._retrying(lambda: method(request, metadata=self._options.metadata, timeout=self._options.deadline_s))

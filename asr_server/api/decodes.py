@@ -60,14 +60,16 @@ class Answer:
 class Decodes:
     """Used on the event loop only."""
 
-    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, listener: Listener, *, is_whole: bool = False) -> None:
-        """`is_whole`: the audio is all there, and nobody waits for a part of the answer."""
+    def __init__(
+        self, host: Host, owner: int, wanted: Wanted, call: CallObserver, listener: Listener, *, in_background: bool = False
+    ) -> None:
+        """`in_background`: nobody waits for it; whoever speaks goes first."""
         self._host = host
         self._owner = owner
         self._wanted = wanted
         self._call = call
         self._listener = listener
-        self._is_whole = is_whole
+        self._in_background = in_background
         self._rate_hz = host.definition.audio.rate_hz
         self._finals: dict[int, Asked] = {}
         self._asked_again: set[int] = set()
@@ -98,7 +100,7 @@ class Decodes:
         job = DecodeJob(
             owner=self._owner,
             job=wanted.job,
-            purpose=Purpose.OFFLINE if self._is_whole and wanted.purpose is Purpose.FINAL else wanted.purpose,
+            purpose=Purpose.OFFLINE if self._in_background else wanted.purpose,
             window=wanted.window,
             options=options if tier is None else replace(options, tier=tier),
             condition=self._host.definition.finish,

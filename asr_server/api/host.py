@@ -1,10 +1,12 @@
 """What every call shares and none may change: the worker, the data definition, the release."""
 
+import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asr_server.api.admission import Load
+from asr_server.api.feedback import Feedback
 from asr_server.api.wire import Served, system_version
 from asr_server.engine.engine import Engine, Release
 from asr_server.engine.worker import Worker
@@ -24,6 +26,10 @@ class Host:
     now: Callable[[], float] = time.monotonic
     smaller: Engine | None = None
     """What decodes in its stead where there is more hurry than weight."""
+    feedback: Feedback | None = None
+    """Takes what users say of segments; None: nobody does."""
+    instance: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Unlike that of any other server, or of this one before it was started again."""
 
     @property
     def engines(self) -> tuple[Engine, ...]:

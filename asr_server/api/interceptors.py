@@ -1,6 +1,6 @@
 """Around every call: tells the observer when it began and how it truly ended, and turns exceptions into statuses.
 
-Health and reflection calls pass by unobserved.
+Health, reflection and admin calls pass by unobserved: somebody looks, nobody speaks.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Requests = AsyncIterator[Any]
 current_call: ContextVar[CallObserver] = ContextVar("current_call", default=NullCallObserver())  # noqa: B039 - it has no state
 """The observer of the call that runs in this context: for the handler, and the tasks it starts. Nobody listens outside a call."""
 
-UNOBSERVED = ("/grpc.health.v1.", "/grpc.reflection.")
+UNOBSERVED = ("/grpc.health.v1.", "/grpc.reflection.", "/asr.v1.Admin/")
 
 INTERNAL_MESSAGE = "internal error; the server's log says more"
 """All a client learns of an exception that is not one of ours."""

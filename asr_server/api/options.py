@@ -9,6 +9,9 @@ from asr_server.pb import asr_pb2 as pb
 Encoding = Literal["", "LINEAR16", "FLOAT32", "MULAW", "ALAW", "FLAC", "OGG_OPUS", "WEBM_OPUS"]
 """By the names of the wire; "": detect from the header."""
 
+Verdict = Literal["", "accepted", "rejected", "repeated", "switched_to_typing"]
+"""What a user made of a text; "" is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:

@@ -44,8 +44,9 @@ class ReadyFinal:
 class Outbox:
     """Messages of one stream in the order in which they leave. Used on the event loop only."""
 
-    def __init__(self, host: Host, wanted: Wanted, call: CallObserver, write: Write) -> None:
+    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, write: Write) -> None:
         self._host = host
+        self._owner = owner
         self._wanted = wanted
         self._call = call
         self._write = write
@@ -76,7 +77,15 @@ class Outbox:
         ledger = self._settle(message, taken_s)
         wire_ledger = ledger_message(ledger, message.decoded)
         system = self._host.system_of(message.decoded.release)
-        result = final_result(message.final, self._wanted, self._rate_hz, wire_ledger, system, trace_id=self._call.trace_id)
+        result = final_result(
+            message.final,
+            self._wanted,
+            self._rate_hz,
+            wire_ledger,
+            system,
+            trace_id=self._call.trace_id,
+            segment_id=self._id_of(message.final.segment),
+        )
         await self._write(Response(results=[result]))
         self._record(message, ledger, taken_s)
 
@@ -87,7 +96,8 @@ class Outbox:
     def record_failure(self, asked: Asked, error: BaseException) -> None:
         attributes = system_attributes(self._host.system)
         now_s = self._host.now()
-        self._call.segment(SegmentRecord(asked.segment, asked.answer_at_s, now_s, asked.before, attributes, failed=str(error)))
+        record = SegmentRecord(asked.segment, asked.answer_at_s, now_s, asked.before, attributes, failed=str(error))
+        self._tell(record)
 
     def _settle(self, ready: ReadyFinal, taken_s: float) -> Ledger:
         return settle(
@@ -111,7 +121,13 @@ class Outbox:
             end_s=self._host.now(),
             system=self._host.system_of(ready.decoded.release),
         )
-        self._call.segment(replace(record, trace_id=self._call.trace_id))
+        self._tell(record)
+
+    def _tell(self, record: SegmentRecord) -> None:
+        self._call.segment(replace(record, trace_id=self._call.trace_id, id=self._id_of(record.index)))
+
+    def _id_of(self, segment: int) -> str:
+        return f"{self._host.instance}-{self._owner}-{segment}"
 
 
 def _stages(ready: ReadyFinal, taken_s: float) -> tuple[Stage, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from asr_server.api.results import (
     AlternativeText,
@@ -19,6 +21,8 @@ from asr_server.api.results import (
     WordTime,
 )
 from asr_server.pb import asr_pb2 as pb
+from asr_server.watch.journal.rows import ChangeRow
+from asr_server.watch.status import Drifting, DriftStatus, Latency, ObjectiveState, Recent, ServerStatus, WindowState
 
 STABLE = 0.5
 """A partial's portion of at least this stability is its stable part: the server sends 0.9 and 0.1."""
@@ -63,6 +67,7 @@ def final(result: pb.StreamingRecognitionResult, received_at_s: float) -> Result
         ledger=_ledger(result.ledger) if result.HasField("ledger") else None,
         system=_system(result.system) if result.HasField("system") else None,
         trace_id=result.trace_id,
+        segment_id=result.segment_id,
     )
 
 
@@ -147,3 +152,83 @@ def _limits(limits: pb.Limits) -> dict[str, float]:
         else:
             named[field.name] = value
     return named
+
+
+def drift_status(report: pb.GetDriftReportResponse) -> DriftStatus:
+    return DriftStatus(
+        is_watching=report.is_watching,
+        reference=report.reference,
+        reference_segments=report.reference_segments,
+        data=report.data_drift,
+        concept=report.concept_drift,
+        system=report.system_drift,
+        drifting=tuple(Drifting(one.feature, one.kind, one.unit, one.meaning, one.label, one.value) for one in report.drifting),
+        changes=tuple(
+            ChangeRow(
+                at_s=_unix_s(change.at),
+                since_s=_unix_s(change.since),
+                feature=change.feature,
+                label=change.label,
+                value=change.value,
+                is_back=change.is_back,
+                kind=change.change,
+                severity=change.severity,
+                shift=change.shift,
+                psi=change.psi,
+                before=tuple(change.before),
+                after=tuple(change.after),
+                trace_id=change.trace_id,
+            )
+            for change in report.changes
+        ),
+    )
+
+
+def objectives(response: pb.GetSloResponse) -> tuple[ObjectiveState, ...]:
+    return tuple(
+        ObjectiveState(
+            one.name,
+            one.share,
+            tuple(WindowState(seconds(window.length), window.events, window.bad, window.burn_rate) for window in one.windows),
+            one.firing,
+        )
+        for one in response.objectives
+    )
+
+
+def server_status(status: pb.GetStatusResponse) -> ServerStatus:
+    return ServerStatus(
+        is_serving=status.is_serving,
+        active_sessions=status.active_sessions,
+        queue_depth=status.queue_depth,
+        running=status.running,
+        threads=status.threads,
+        memory_bytes=status.memory_bytes,
+        prediction_error=status.prediction_error or None,
+        longest_loop_stall_ms=status.longest_loop_stall_ms,
+        recent=Recent(
+            segments=status.segments,
+            late=status.late,
+            empty=status.empty,
+            failed=status.failed,
+            degraded=status.degraded,
+            latency=tuple(
+                Latency(one.name, _set(one, "planned_ms"), _set(one, "p50_ms"), _set(one, "p95_ms"), _set(one, "p99_ms"))
+                for one in status.latency
+            ),
+        ),
+        probe_wer=_set(status, "probe_wer"),
+        probe_wer_change=_set(status, "probe_wer_change"),
+        probe_ttfs_ms=_set(status, "probe_ttfs_ms"),
+        labelled_words=status.labelled_words,
+        labelled_errors=status.labelled_errors,
+    )
+
+
+def _set(message: Message, name: str) -> float | None:
+    """None for a number that was not told."""
+    return float(getattr(message, name)) if message.HasField(name) else None
+
+
+def _unix_s(timestamp: Timestamp) -> float:
+    return timestamp.seconds + timestamp.nanos / 1e9

@@ -15,6 +15,7 @@ from asr_server.watch.observer import Attribute, SegmentRecord, Stage
 
 def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
     return {
+        names.CODE: system.code,
         names.MODEL: system.model,
         names.WEIGHTS_SHA256: system.weights_sha256,
         names.DATA_DEFINITION: system.data_definition,
@@ -23,7 +24,14 @@ def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
 
 
 def segment_record(
-    final: Final, decoded: Decoded, ledger: Ledger, stages: Sequence[Stage], *, start_s: float, end_s: float, system: pb.SystemVersion
+    final: Final,
+    decoded: Decoded,
+    ledger: Ledger,
+    stages: Sequence[Stage],
+    *,
+    start_s: float,
+    end_s: float,
+    system: pb.SystemVersion,
 ) -> SegmentRecord:
     """`stages` as the ledger counted them; those that are slices of the budget get what was planned and spent.
 
@@ -71,10 +79,11 @@ def segment_record(
 
 def _profile(decoded: Decoded, hypothesis: Hypothesis) -> dict[str, Attribute]:
     """What the audio and its text are like; what could not be measured is left out."""
-    if decoded.profile is None:
+    if decoded.profiled is None:
         return {}
-    audio: dict[str, float | None] = asdict(decoded.profile)
-    spoken_s = decoded.profile.duration_s * decoded.profile.speech_ratio
+    profile = decoded.profiled()
+    audio: dict[str, float | None] = asdict(profile)
+    spoken_s = profile.duration_s * profile.speech_ratio
     words = hypothesis.text.split()
     text: dict[str, float | None] = {
         "words_per_s": len(words) / spoken_s if spoken_s else None,

@@ -95,6 +95,8 @@ class Result:
     """Finals only."""
     trace_id: str = ""
     """Finals of a server that traces: where to find the call, 32 hex digits."""
+    segment_id: str = ""
+    """Finals: names the segment to `Client.feedback`."""
 
     @property
     def is_eager(self) -> bool:

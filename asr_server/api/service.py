@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from asr_server.api.admission import Admission
+from asr_server.api.feedback import parse_feedback
 from asr_server.api.host import Host
 from asr_server.api.interceptors import current_call
 from asr_server.api.opening import ACCEPTED_METADATA
@@ -106,6 +107,22 @@ class SpeechService(asr_pb2_grpc.SpeechServicer):
         except (AsrError, AudioError) as error:
             _log_failure(error)
             await abort(context, error)
+
+    async def SubmitFeedback(  # noqa: N802
+        self, request: pb.SubmitFeedbackRequest, context: Context
+    ) -> pb.SubmitFeedbackResponse:
+        try:
+            said = parse_feedback(request)
+            if self._host.feedback is None:
+                raise WrongOrder("this server keeps nothing that is said of segments: set telemetry.journal")
+            errors = await self._host.feedback.take(said)
+        except AsrError as error:
+            await abort(context, error)
+        if errors is None:
+            return pb.SubmitFeedbackResponse()
+        return pb.SubmitFeedbackResponse(
+            words=errors.words, substitutions=errors.substitutions, deletions=errors.deletions, insertions=errors.insertions
+        )
 
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context

@@ -13,9 +13,11 @@ from asr_server.errors import (
     EngineFailed,
     IdleTooLong,
     InvalidRequest,
+    NotKept,
     NotServing,
     OutOfLimits,
     Overloaded,
+    Unknown,
     WrongOrder,
 )
 from audio_norm import AudioError, TooLong, UnsupportedAudio
@@ -28,7 +30,9 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (WrongOrder, grpc.StatusCode.FAILED_PRECONDITION),
     (IdleTooLong, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (Unknown, grpc.StatusCode.NOT_FOUND),
     (NotServing, grpc.StatusCode.UNAVAILABLE),
+    (NotKept, grpc.StatusCode.UNAVAILABLE),
     (EngineFailed, grpc.StatusCode.INTERNAL),
     (TooLong, grpc.StatusCode.OUT_OF_RANGE),
     (AudioError, grpc.StatusCode.INVALID_ARGUMENT),

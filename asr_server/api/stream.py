@@ -54,8 +54,8 @@ PIECE_MS = 100
 class Stream:
     """Made for one call and discarded after it. `run` returns when everything has been said."""
 
-    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, write: Write, *, is_whole: bool = False) -> None:
-        """`is_whole`: it will be `run_whole`."""
+    def __init__(self, host: Host, owner: int, wanted: Wanted, call: CallObserver, write: Write, *, in_background: bool = False) -> None:
+        """`in_background`: nobody waits for it; whoever speaks goes first."""
         self._host = host
         self._wanted = wanted
         self._call = call
@@ -64,9 +64,9 @@ class Stream:
         self._decoder: ChunkDecoder = open_decoder(wanted.format)
         self._intake: Intake | None = None
         self._piece_frames = 1
-        self._outbox = Outbox(host, wanted, call, write)
+        self._outbox = Outbox(host, owner, wanted, call, write)
         listener = Listener(self._heard, self._placed, self._session.give_up, self._lost)
-        self._decodes = Decodes(host, owner, wanted, call, listener, is_whole=is_whole)
+        self._decodes = Decodes(host, owner, wanted, call, listener, in_background=in_background)
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None

@@ -28,7 +28,7 @@ async def recognize(
     async def keep(response: Response) -> None:
         results.extend(response.results)
 
-    stream = Stream(host, owner, wanted, call, keep, is_whole=True)
+    stream = Stream(host, owner, wanted, call, keep, in_background=True)
     opened(stream)
     await stream.run_whole(pieces)
     length = sum(len(piece.samples) for piece in pieces)

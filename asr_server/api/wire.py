@@ -284,7 +284,7 @@ def _result_so_far(shown: Partial | Eager, text: str, stability: float, wanted: 
 
 
 def final_result(
-    final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion, *, trace_id: str = ""
+    final: Final, wanted: Wanted, rate_hz: int, ledger: pb.Ledger, system: pb.SystemVersion, *, trace_id: str = "", segment_id: str = ""
 ) -> pb.StreamingRecognitionResult:
     hypothesis = final.hypothesis
     alternatives = [
@@ -305,6 +305,7 @@ def final_result(
         ledger=ledger,
         system=system,
         trace_id=trace_id,
+        segment_id=segment_id,
     )
 
 

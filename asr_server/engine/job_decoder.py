@@ -63,7 +63,6 @@ class _Ready(Generic[Item]):
 
     item: Item
     normalized: Normalized
-    profile: AudioProfile | None
     stages: tuple[Stage, ...]
     plan: Plan
 
@@ -147,12 +146,11 @@ class JobDecoder:
         try:
             taken_s = self._now()
             normalized = job.condition(job.window)
-            profile = _profile(job, normalized)
             stages = (Stage("queue", item.queued_s, taken_s), Stage("condition", taken_s, self._now()))
             if normalized.rejected is None:
-                return _Ready(item, normalized, profile, stages, planned or self._plan(job, self._workload(job, normalized), factors))
+                return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factors))
             nothing = Decoding(Hypothesis(rejected=normalized.rejected))
-            outcome = Decoded(nothing, normalized, NO_DECODE, stages, self._engine.release, profile)
+            outcome = Decoded(nothing, normalized, NO_DECODE, stages, self._engine.release, _profiled(job, normalized))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this job only
             outcome = _as_ours(error)
         company.done(item, outcome)
@@ -241,7 +239,8 @@ class JobDecoder:
         """Time that a job waits for others of its batch is time of recognition."""
         parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
         asr = Stage("asr", ready.ready_s, self._now(), parts=parts)
-        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release, ready.profile)
+        profiled = _profiled(ready.item.work, ready.normalized)
+        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release, profiled)
 
     def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
         return Workload.of(audio, job.options, self._options.margin_ms)
@@ -285,11 +284,12 @@ class JobDecoder:
         return set(wanted) <= set(smaller.languages)
 
 
-def _profile(job: DecodeJob, normalized: Normalized) -> AudioProfile | None:
-    """Of what may become a final. What is heard again before it belongs to the one before."""
+def _profiled(job: DecodeJob, normalized: Normalized) -> Callable[[], AudioProfile] | None:
+    """Of what may become a final, should it become one. What is heard again before it belongs to the one before."""
     if job.purpose is Purpose.PARTIAL:
         return None
-    return audio_profile(job.window, normalized, from_sample=None if job.options.said is None else job.options.said.until_sample)
+    from_sample = None if job.options.said is None else job.options.said.until_sample
+    return lambda: audio_profile(job.window, normalized, from_sample=from_sample)
 
 
 def _asked(ready: _Ready[Item]) -> tuple[Normalized, DecodeOptions]:

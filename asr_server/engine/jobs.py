@@ -87,8 +87,8 @@ class Decoded:
     speculative job ran, in part or all, before the response clock started."""
     release: Release
     """Which model decoded it; of rejected audio the main one."""
-    profile: AudioProfile | None = None
-    """What the audio is like, without what was told of it before. None of a partial."""
+    profiled: Callable[[], AudioProfile] | None = None
+    """Finds out what the audio is like, without what was told of it before, in about half a millisecond. None of a partial."""
 
     @property
     def batch(self) -> int:

@@ -1,4 +1,5 @@
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -146,7 +147,7 @@ class StreamingRecognizeResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[StreamingRecognitionResult, _Mapping]]] = ..., speech_event_type: _Optional[_Union[StreamingRecognizeResponse.SpeechEventType, str]] = ..., speech_event_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StreamingRecognitionResult(_message.Message):
-    __slots__ = ("alternatives", "is_final", "stability", "result_end_offset", "channel_tag", "language_code", "result_start_offset", "segment", "ledger", "system", "trace_id")
+    __slots__ = ("alternatives", "is_final", "stability", "result_end_offset", "channel_tag", "language_code", "result_start_offset", "segment", "ledger", "system", "trace_id", "segment_id")
     ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
     STABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -158,6 +159,7 @@ class StreamingRecognitionResult(_message.Message):
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     alternatives: _containers.RepeatedCompositeFieldContainer[SpeechRecognitionAlternative]
     is_final: bool
     stability: float
@@ -169,7 +171,8 @@ class StreamingRecognitionResult(_message.Message):
     ledger: Ledger
     system: SystemVersion
     trace_id: str
-    def __init__(self, alternatives: _Optional[_Iterable[_Union[SpeechRecognitionAlternative, _Mapping]]] = ..., is_final: bool = ..., stability: _Optional[float] = ..., result_end_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., channel_tag: _Optional[int] = ..., language_code: _Optional[str] = ..., result_start_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., system: _Optional[_Union[SystemVersion, _Mapping]] = ..., trace_id: _Optional[str] = ...) -> None: ...
+    segment_id: str
+    def __init__(self, alternatives: _Optional[_Iterable[_Union[SpeechRecognitionAlternative, _Mapping]]] = ..., is_final: bool = ..., stability: _Optional[float] = ..., result_end_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., channel_tag: _Optional[int] = ..., language_code: _Optional[str] = ..., result_start_offset: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., system: _Optional[_Union[SystemVersion, _Mapping]] = ..., trace_id: _Optional[str] = ..., segment_id: _Optional[str] = ...) -> None: ...
 
 class SpeechRecognitionAlternative(_message.Message):
     __slots__ = ("transcript", "confidence", "words")
@@ -261,6 +264,206 @@ class RecognizeResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[StreamingRecognitionResult]
     total_billed_time: _duration_pb2.Duration
     def __init__(self, results: _Optional[_Iterable[_Union[StreamingRecognitionResult, _Mapping]]] = ..., total_billed_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SubmitFeedbackRequest(_message.Message):
+    __slots__ = ("segment_id", "corrected_transcript", "verdict", "shown_transcript")
+    class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        VERDICT_UNSPECIFIED: _ClassVar[SubmitFeedbackRequest.Verdict]
+        ACCEPTED: _ClassVar[SubmitFeedbackRequest.Verdict]
+        REJECTED: _ClassVar[SubmitFeedbackRequest.Verdict]
+        REPEATED: _ClassVar[SubmitFeedbackRequest.Verdict]
+        SWITCHED_TO_TYPING: _ClassVar[SubmitFeedbackRequest.Verdict]
+    VERDICT_UNSPECIFIED: SubmitFeedbackRequest.Verdict
+    ACCEPTED: SubmitFeedbackRequest.Verdict
+    REJECTED: SubmitFeedbackRequest.Verdict
+    REPEATED: SubmitFeedbackRequest.Verdict
+    SWITCHED_TO_TYPING: SubmitFeedbackRequest.Verdict
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    segment_id: str
+    corrected_transcript: str
+    verdict: SubmitFeedbackRequest.Verdict
+    shown_transcript: str
+    def __init__(self, segment_id: _Optional[str] = ..., corrected_transcript: _Optional[str] = ..., verdict: _Optional[_Union[SubmitFeedbackRequest.Verdict, str]] = ..., shown_transcript: _Optional[str] = ...) -> None: ...
+
+class SubmitFeedbackResponse(_message.Message):
+    __slots__ = ("words", "substitutions", "deletions", "insertions")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    SUBSTITUTIONS_FIELD_NUMBER: _ClassVar[int]
+    DELETIONS_FIELD_NUMBER: _ClassVar[int]
+    INSERTIONS_FIELD_NUMBER: _ClassVar[int]
+    words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    def __init__(self, words: _Optional[int] = ..., substitutions: _Optional[int] = ..., deletions: _Optional[int] = ..., insertions: _Optional[int] = ...) -> None: ...
+
+class GetDriftReportRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetDriftReportResponse(_message.Message):
+    __slots__ = ("is_watching", "reference", "reference_segments", "data_drift", "concept_drift", "system_drift", "drifting", "changes")
+    IS_WATCHING_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    DATA_DRIFT_FIELD_NUMBER: _ClassVar[int]
+    CONCEPT_DRIFT_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_DRIFT_FIELD_NUMBER: _ClassVar[int]
+    DRIFTING_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    is_watching: bool
+    reference: str
+    reference_segments: int
+    data_drift: bool
+    concept_drift: bool
+    system_drift: bool
+    drifting: _containers.RepeatedCompositeFieldContainer[DriftingFeature]
+    changes: _containers.RepeatedCompositeFieldContainer[DriftChange]
+    def __init__(self, is_watching: bool = ..., reference: _Optional[str] = ..., reference_segments: _Optional[int] = ..., data_drift: bool = ..., concept_drift: bool = ..., system_drift: bool = ..., drifting: _Optional[_Iterable[_Union[DriftingFeature, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[DriftChange, _Mapping]]] = ...) -> None: ...
+
+class DriftingFeature(_message.Message):
+    __slots__ = ("feature", "kind", "unit", "meaning", "label", "value")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    MEANING_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    kind: str
+    unit: str
+    meaning: str
+    label: str
+    value: str
+    def __init__(self, feature: _Optional[str] = ..., kind: _Optional[str] = ..., unit: _Optional[str] = ..., meaning: _Optional[str] = ..., label: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class DriftChange(_message.Message):
+    __slots__ = ("feature", "label", "value", "is_back", "at", "since", "change", "severity", "shift", "psi", "before", "after", "trace_id")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    IS_BACK_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    label: str
+    value: str
+    is_back: bool
+    at: _timestamp_pb2.Timestamp
+    since: _timestamp_pb2.Timestamp
+    change: str
+    severity: str
+    shift: float
+    psi: float
+    before: _containers.RepeatedScalarFieldContainer[float]
+    after: _containers.RepeatedScalarFieldContainer[float]
+    trace_id: str
+    def __init__(self, feature: _Optional[str] = ..., label: _Optional[str] = ..., value: _Optional[str] = ..., is_back: bool = ..., at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., change: _Optional[str] = ..., severity: _Optional[str] = ..., shift: _Optional[float] = ..., psi: _Optional[float] = ..., before: _Optional[_Iterable[float]] = ..., after: _Optional[_Iterable[float]] = ..., trace_id: _Optional[str] = ...) -> None: ...
+
+class GetSloRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSloResponse(_message.Message):
+    __slots__ = ("objectives",)
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    objectives: _containers.RepeatedCompositeFieldContainer[ObjectiveState]
+    def __init__(self, objectives: _Optional[_Iterable[_Union[ObjectiveState, _Mapping]]] = ...) -> None: ...
+
+class ObjectiveState(_message.Message):
+    __slots__ = ("name", "share", "windows", "firing")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    FIRING_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    share: float
+    windows: _containers.RepeatedCompositeFieldContainer[ObjectiveWindow]
+    firing: str
+    def __init__(self, name: _Optional[str] = ..., share: _Optional[float] = ..., windows: _Optional[_Iterable[_Union[ObjectiveWindow, _Mapping]]] = ..., firing: _Optional[str] = ...) -> None: ...
+
+class ObjectiveWindow(_message.Message):
+    __slots__ = ("length", "events", "bad", "burn_rate")
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BAD_FIELD_NUMBER: _ClassVar[int]
+    BURN_RATE_FIELD_NUMBER: _ClassVar[int]
+    length: _duration_pb2.Duration
+    events: int
+    bad: int
+    burn_rate: float
+    def __init__(self, length: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., events: _Optional[int] = ..., bad: _Optional[int] = ..., burn_rate: _Optional[float] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("is_serving", "active_sessions", "queue_depth", "running", "threads", "memory_bytes", "prediction_error", "longest_loop_stall_ms", "segments", "late", "empty", "failed", "degraded", "latency", "probe_wer", "probe_wer_change", "probe_ttfs_ms", "labelled_words", "labelled_errors")
+    IS_SERVING_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_LOOP_STALL_MS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    EMPTY_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    PROBE_WER_FIELD_NUMBER: _ClassVar[int]
+    PROBE_WER_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    PROBE_TTFS_MS_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_WORDS_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    is_serving: bool
+    active_sessions: int
+    queue_depth: int
+    running: int
+    threads: int
+    memory_bytes: int
+    prediction_error: float
+    longest_loop_stall_ms: float
+    segments: int
+    late: int
+    empty: int
+    failed: int
+    degraded: int
+    latency: _containers.RepeatedCompositeFieldContainer[LatencyQuantiles]
+    probe_wer: float
+    probe_wer_change: float
+    probe_ttfs_ms: float
+    labelled_words: int
+    labelled_errors: int
+    def __init__(self, is_serving: bool = ..., active_sessions: _Optional[int] = ..., queue_depth: _Optional[int] = ..., running: _Optional[int] = ..., threads: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., prediction_error: _Optional[float] = ..., longest_loop_stall_ms: _Optional[float] = ..., segments: _Optional[int] = ..., late: _Optional[int] = ..., empty: _Optional[int] = ..., failed: _Optional[int] = ..., degraded: _Optional[int] = ..., latency: _Optional[_Iterable[_Union[LatencyQuantiles, _Mapping]]] = ..., probe_wer: _Optional[float] = ..., probe_wer_change: _Optional[float] = ..., probe_ttfs_ms: _Optional[float] = ..., labelled_words: _Optional[int] = ..., labelled_errors: _Optional[int] = ...) -> None: ...
+
+class LatencyQuantiles(_message.Message):
+    __slots__ = ("name", "planned_ms", "p50_ms", "p95_ms", "p99_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_MS_FIELD_NUMBER: _ClassVar[int]
+    P50_MS_FIELD_NUMBER: _ClassVar[int]
+    P95_MS_FIELD_NUMBER: _ClassVar[int]
+    P99_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    planned_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    def __init__(self, name: _Optional[str] = ..., planned_ms: _Optional[float] = ..., p50_ms: _Optional[float] = ..., p95_ms: _Optional[float] = ..., p99_ms: _Optional[float] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

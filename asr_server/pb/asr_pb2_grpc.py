@@ -50,6 +50,11 @@ class SpeechStub(object):
                 request_serializer=asr__server_dot_pb_dot_asr__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=asr__server_dot_pb_dot_asr__pb2.GetServerInfoResponse.FromString,
                 _registered_method=True)
+        self.SubmitFeedback = channel.unary_unary(
+                '/asr.v1.Speech/SubmitFeedback',
+                request_serializer=asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackRequest.SerializeToString,
+                response_deserializer=asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackResponse.FromString,
+                _registered_method=True)
 
 
 class SpeechServicer(object):
@@ -80,6 +85,13 @@ class SpeechServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitFeedback(self, request, context):
+        """What a user made of a segment: the right text, a verdict, or what the user did next. Answered when it is on the server's disk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SpeechServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +109,11 @@ def add_SpeechServicer_to_server(servicer, server):
                     servicer.GetServerInfo,
                     request_deserializer=asr__server_dot_pb_dot_asr__pb2.GetServerInfoRequest.FromString,
                     response_serializer=asr__server_dot_pb_dot_asr__pb2.GetServerInfoResponse.SerializeToString,
+            ),
+            'SubmitFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitFeedback,
+                    request_deserializer=asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackRequest.FromString,
+                    response_serializer=asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +198,197 @@ class Speech(object):
             '/asr.v1.Speech/GetServerInfo',
             asr__server_dot_pb_dot_asr__pb2.GetServerInfoRequest.SerializeToString,
             asr__server_dot_pb_dot_asr__pb2.GetServerInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/asr.v1.Speech/SubmitFeedback',
+            asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackRequest.SerializeToString,
+            asr__server_dot_pb_dot_asr__pb2.SubmitFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class AdminStub(object):
+    """What programs that look after a server ask it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetDriftReport = channel.unary_unary(
+                '/asr.v1.Admin/GetDriftReport',
+                request_serializer=asr__server_dot_pb_dot_asr__pb2.GetDriftReportRequest.SerializeToString,
+                response_deserializer=asr__server_dot_pb_dot_asr__pb2.GetDriftReportResponse.FromString,
+                _registered_method=True)
+        self.GetSlo = channel.unary_unary(
+                '/asr.v1.Admin/GetSlo',
+                request_serializer=asr__server_dot_pb_dot_asr__pb2.GetSloRequest.SerializeToString,
+                response_deserializer=asr__server_dot_pb_dot_asr__pb2.GetSloResponse.FromString,
+                _registered_method=True)
+        self.GetStatus = channel.unary_unary(
+                '/asr.v1.Admin/GetStatus',
+                request_serializer=asr__server_dot_pb_dot_asr__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=asr__server_dot_pb_dot_asr__pb2.GetStatusResponse.FromString,
+                _registered_method=True)
+
+
+class AdminServicer(object):
+    """What programs that look after a server ask it.
+    """
+
+    def GetDriftReport(self, request, context):
+        """Whether what comes in, what is made of it, or how long that takes has left its reference.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSlo(self, request, context):
+        """How much of the error budget of each objective is spent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatus(self, request, context):
+        """How the server does right now: who is inside, and what the last segments took of their budget.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AdminServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetDriftReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDriftReport,
+                    request_deserializer=asr__server_dot_pb_dot_asr__pb2.GetDriftReportRequest.FromString,
+                    response_serializer=asr__server_dot_pb_dot_asr__pb2.GetDriftReportResponse.SerializeToString,
+            ),
+            'GetSlo': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSlo,
+                    request_deserializer=asr__server_dot_pb_dot_asr__pb2.GetSloRequest.FromString,
+                    response_serializer=asr__server_dot_pb_dot_asr__pb2.GetSloResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=asr__server_dot_pb_dot_asr__pb2.GetStatusRequest.FromString,
+                    response_serializer=asr__server_dot_pb_dot_asr__pb2.GetStatusResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'asr.v1.Admin', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('asr.v1.Admin', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Admin(object):
+    """What programs that look after a server ask it.
+    """
+
+    @staticmethod
+    def GetDriftReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/asr.v1.Admin/GetDriftReport',
+            asr__server_dot_pb_dot_asr__pb2.GetDriftReportRequest.SerializeToString,
+            asr__server_dot_pb_dot_asr__pb2.GetDriftReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSlo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/asr.v1.Admin/GetSlo',
+            asr__server_dot_pb_dot_asr__pb2.GetSloRequest.SerializeToString,
+            asr__server_dot_pb_dot_asr__pb2.GetSloResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/asr.v1.Admin/GetStatus',
+            asr__server_dot_pb_dot_asr__pb2.GetStatusRequest.SerializeToString,
+            asr__server_dot_pb_dot_asr__pb2.GetStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

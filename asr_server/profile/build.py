@@ -1,13 +1,13 @@
 """A profile of recordings: a server of one's own hears them, and writes what they were like when it stops."""
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
 
+from asr_server.accuracy.manifest import ManifestError, read_manifest
 from asr_server.api.client import Client
 from asr_server.api.options import StreamOptions
 from asr_server.errors import WrongCall
@@ -18,22 +18,11 @@ AT_A_TIME = 2
 
 
 def recordings_of(manifest: Path) -> list[Path]:
-    """The audio of a manifest's lines. Raises `WrongCall`, naming the line that has none."""
+    """The audio of a manifest. Raises `WrongCall`, naming the line that is wrong."""
     try:
-        lines = manifest.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongCall(f"cannot read {manifest}: {getattr(error, 'strerror', None) or error}") from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            audio = row.get("audio") or row["audio_filepath"]
-            found.append(manifest.parent / audio)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise WrongCall(f'{manifest}, line {number}: wanted an object with "audio" or "audio_filepath"') from None
-    return found
+        return [clip.audio for clip in read_manifest(manifest, want_text=False)]
+    except ManifestError as error:
+        raise WrongCall(str(error)) from None
 
 
 async def build(recordings: Sequence[Path], model: str, preset: str, heard: Callable[[], None]) -> Reference:

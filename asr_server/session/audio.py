@@ -9,7 +9,7 @@ from asr_server.session.buffer import SampleBuffer
 from asr_server.session.context import SpokenContext
 from asr_server.session.segment import OpenSegment
 from asr_server.transcript import Word
-from audio_norm import Positions, Samples, Span, SpeechWindow
+from audio_norm import Positions, Samples, Span, SpeechWindow, Taken
 
 MAX_WINDOW_S = 28
 """With context; the engine takes 29 s. A segment as long as that needs none."""
@@ -21,6 +21,8 @@ class HeardAudio:
     def __init__(self, context_ms: int, rate_hz: int) -> None:
         self._buffer = SampleBuffer()
         self._clipped: deque[Positions] = deque()
+        self._gaps: deque[Span] = deque()
+        self._dc_offset = 0.0
         self._context = SpokenContext(context_ms, rate_hz)
         self._longest_window_samples = MAX_WINDOW_S * rate_hz
 
@@ -36,10 +38,12 @@ class HeardAudio:
     def append(self, samples: Samples) -> None:
         self._buffer.append(samples)
 
-    def note_clipped(self, positions: Positions) -> None:
-        """Samples that arrived at full scale."""
-        if len(positions):
-            self._clipped.append(positions)
+    def note(self, taken: Taken) -> None:
+        """What was seen of audio before it is conditioned: samples at full scale, digital silence, and its mean."""
+        if len(taken.clipped):
+            self._clipped.append(taken.clipped)
+        self._gaps.extend(taken.gaps)
+        self._dc_offset = taken.dc_offset
 
     def closed(self, end_sample: int) -> None:
         """A segment whose speech ends there has been closed."""
@@ -58,6 +62,8 @@ class HeardAudio:
         self._buffer.forget(self._context.held_from_sample(before_sample))
         while self._clipped and self._clipped[0][-1] < self._buffer.start_sample:
             self._clipped.popleft()
+        while self._gaps and self._gaps[0].end_sample <= self._buffer.start_sample:
+            self._gaps.popleft()
 
     def cut(self, start_sample: int, end_sample: int) -> Samples:
         return self._buffer.cut(start_sample, end_sample)
@@ -77,4 +83,9 @@ class HeardAudio:
         samples = self._buffer.cut(start_sample, end_sample)
         clipped = sum(int(np.diff(np.searchsorted(positions, (start_sample, end_sample)))[0]) for positions in self._clipped)
         inside = tuple(Span(max(s.start_sample, start_sample), min(s.end_sample, end_sample)) for s in speech)
-        return SpeechWindow(samples, start_sample, inside, clipped / len(samples) if len(samples) else 0.0)
+        gaps = tuple(
+            Span(max(gap.start_sample, start_sample), min(gap.end_sample, end_sample))
+            for gap in self._gaps
+            if gap.start_sample < end_sample and gap.end_sample > start_sample
+        )
+        return SpeechWindow(samples, start_sample, inside, clipped / len(samples) if len(samples) else 0.0, self._dc_offset, gaps)

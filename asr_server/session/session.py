@@ -132,7 +132,7 @@ class Session:
         assert not self._closed, "audio after close"
         if self._timed_out:
             return []
-        self._audio.note_clipped(taken.clipped)
+        self._audio.note(taken)
         return list(self._hear(self._conditioner.feed(taken.samples)))
 
     def accept(self, job: int, hypothesis: Hypothesis) -> list[Event]:

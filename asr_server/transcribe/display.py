@@ -144,6 +144,8 @@ class JsonDisplay:
             line["ledger"] = ledger_object(result.ledger)
         if result.system is not None:
             line["model"] = result.system.model
+        if result.segment_id:
+            line["segment_id"] = result.segment_id
         if result.trace_id:
             line["trace_id"] = result.trace_id
         if ttfs_ms is not None:

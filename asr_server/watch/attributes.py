@@ -7,6 +7,8 @@ itself (`rpc.*`); nothing in them covers speech, hence one namespace of our own.
 from typing import Final
 
 # The system: code (`service.version` of the resource), data and hyper-parameters. On the call, and on each segment.
+CODE: Final = "asr.code"
+"""Version of the server's code, as of the resource."""
 MODEL: Final = "asr.model"
 """Name of the model, e.g. "base"."""
 WEIGHTS_SHA256: Final = "asr.weights_sha256"
@@ -33,6 +35,8 @@ TRAILING_BYTES: Final = "asr.trailing_bytes"
 # A segment: what went in.
 SEGMENT: Final = "asr.segment"
 """Number of the segment in its stream, from 0. Also the name of the span of a segment."""
+SEGMENT_ID: Final = "asr.segment_id"
+"""What its final was told as, unlike that of every other segment of every server."""
 AUDIO_S: Final = "asr.audio_s"
 """Length of the audio the engine was given, seconds. On the call: of all audio received."""
 SPEECH_RATIO: Final = "asr.speech_ratio"
@@ -48,6 +52,9 @@ PROFILE: Final = "asr.profile."
 """Begins the names of what a segment's audio and text are like: each field of `audio_norm.AudioProfile`, and of its text `words_per_s` (of
 speech), `repetition` (share of words that were said before in it, 0 to 1), `log_probability` (mean a token), `no_speech_probability`,
 `language_probability`, `empty` (1 without words). Left out where it could not be measured."""
+
+DRIFTING: Final = "asr.drifting"
+"""Features of its slices that have left the reference at present. Left out where there are none."""
 
 # A segment: how it was recognised.
 FRAMES: Final = "asr.frames"

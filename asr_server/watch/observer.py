@@ -42,6 +42,8 @@ class SegmentRecord:
     """What went wrong, when something did."""
     trace_id: str = ""
     """Of the call, where it is traced."""
+    id: str = ""
+    """What its final was told as."""
 
 
 class CallObserver(Protocol):
@@ -79,7 +81,7 @@ class NullCallObserver:
     def close(self, status: str, message: str, at_s: float) -> None: ...
 
 
-class BothCalls:
+class AllCalls:
     """Several who listen to one call, each told everything in its turn."""
 
     __slots__ = ("_listeners",)
@@ -108,15 +110,14 @@ class BothCalls:
             listener.close(status, message, at_s)
 
 
-class Both:
-    """Two observers, each told everything in its turn."""
+class All:
+    """Several observers, each told everything in its turn."""
 
-    def __init__(self, one: Observer, other: Observer) -> None:
-        self._one = one
-        self._other = other
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
 
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> CallObserver:
-        return BothCalls(self._one.call(method, metadata, at_s), self._other.call(method, metadata, at_s))
+        return AllCalls(*(observer.call(method, metadata, at_s) for observer in self._observers))
 
 
 class NullObserver:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from asr_server.accuracy.manifest import Clip, read_manifest
 from asr_server.engine.weights import resolve, smaller_beside
 from asr_server.engine.whisper import WhisperEngine
 from asr_server.events import Tier
@@ -30,7 +31,6 @@ from bench.speech_end import speech_end
 from eval.audio import read_frames
 from eval.commands.hearing import of_manifest
 from eval.console import GOOD, check_writable, progress, write_json, write_text
-from eval.manifest import Clip, read_manifest
 from eval.opening import load_engine
 
 FIXED_STOPS_MS = (200, 300, 400, 500, 700, 1_000)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from asr_server.accuracy.manifest import read_manifest
 from asr_server.api.results import PresetView, ServerInfo
 from asr_server.engine.weights import PUBLISHED_SHA256, resolve
 from asr_server.machine import usable_cores
@@ -44,7 +45,6 @@ from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import FAILED, GOOD, check_writable, progress, write_json
-from eval.manifest import read_manifest
 from eval.opening import load_engine
 
 

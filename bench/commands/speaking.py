@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from asr_server.accuracy.manifest import Clip, read_manifest
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions
 from asr_server.errors import WrongCall
 from bench.clips import make_ready, up_to
 from bench.streams import Part
 from eval.console import progress
-from eval.manifest import Clip, read_manifest
 
 ANSWER_WITHIN_S = 60.0
 """Longest a clip may take beyond its own length before the call counts as failed: a server that hangs must not hang the bench."""

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import DataDefinition, load_definition
 from eval.console import FAILED, GOOD, Interrupted, progress, write_json
 from eval.journal import Entry, Journal, journal_path
-from eval.manifest import Clip
 from eval.opening import open_recogniser
 from eval.recognisers import Recogniser, System
 from eval.run import Outcome, Scored, Unscored, hear_all

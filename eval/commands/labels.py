@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from asr_server.accuracy.manifest import read_manifest
+from asr_server.accuracy.normalize import TEXT_RULES
 from audio_norm import load_definition
 from eval.commands.hearing import of_manifest
 from eval.commands.options import OptionalJsonOption
@@ -21,8 +23,6 @@ from eval.labels.findings import Check, has_errors
 from eval.labels.report import label_report
 from eval.labels.suspects import Bounds, Suspect
 from eval.labels.words import Writing
-from eval.manifest import read_manifest
-from eval.normalize import TEXT_RULES
 from eval.result import read_run
 
 EXAMPLES = 3

@@ -8,6 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from asr_server.accuracy.manifest import read_manifest
 from eval import noise
 from eval.commands.hearing import closing, hear, of_manifest, write_result
 from eval.commands.options import (
@@ -25,7 +26,6 @@ from eval.commands.options import (
 )
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import check_writable
-from eval.manifest import read_manifest
 from eval.via import Via
 
 

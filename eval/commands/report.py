@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from asr_server.accuracy.manifest import ManifestError, read_manifest
 from asr_server.errors import WrongCall
 from eval.commands.hearing import sha256_of
 from eval.compare.comparison import compare
 from eval.console import GOOD, check_writable, progress, write_text
-from eval.manifest import ManifestError, read_manifest
 from eval.page.audio import NoSound, Sound, sound_of, total_bytes
 from eval.page.clips import worst_of
 from eval.page.numbers import plural, size

@@ -13,6 +13,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from asr_server.accuracy.manifest import Clip, read_manifest
 from asr_server.errors import WrongCall
 from audio_norm import DataDefinition, load_definition
 from eval.by_engine import Defined, EngineRecogniser, Undefined
@@ -34,7 +35,6 @@ from eval.commands.options import (
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.commands.wording import percent
 from eval.console import check_writable
-from eval.manifest import Clip, read_manifest
 from eval.opening import load_engine, open_recogniser
 from eval.recognisers import Recogniser, System
 from eval.robustness.conditions import FAMILIES, NEED_SURROUNDINGS, Condition, Surroundings, conditions_of, read_surroundings

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from asr_server.accuracy.manifest import read_manifest
 from eval.commands.hearing import closing, hear, of_manifest, write_result
 from eval.commands.options import (
     BeamOption,
@@ -31,7 +32,6 @@ from eval.commands.options import (
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.commands.wording import percent
 from eval.console import check_writable
-from eval.manifest import read_manifest
 from eval.report import FIELDS, report
 from eval.run import NOT_HEADLINE, select
 from eval.via import Via

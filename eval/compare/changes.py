@@ -4,12 +4,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asr_server.accuracy.wer import total
 from eval.intervals import difference
 from eval.recognisers import Heard
 from eval.result import ClipResult, Kind
 from eval.significance import holm
 from eval.speakers import owners
-from eval.wer import total
 
 UNMEASURED_LUFS = -70.0
 """Below the absolute gate of BS.1770-4 there is no loudness: audio that has none counts as this loud."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.alignment import align
+from asr_server.accuracy.alignment import align
 from eval.compare.changes import ClipChange
 
 CONTEXT_WORDS = 6

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import is_spaceless
 from audio_norm import DataDefinition, Inspection, inspect_audio
 from eval.audio import read_frames
 from eval.labels.findings import Check, Finding, Severity
 from eval.labels.sounds import Sound, sound_of
-from eval.manifest import Clip
-from eval.normalize import is_spaceless
 
 LONGEST_S = 30
 """What one window of the recogniser holds."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from asr_server.accuracy.manifest import Clip, ManifestError
+from asr_server.accuracy.normalize import normalize
 from asr_server.machine import usable_cores
 from audio_norm import AudioError, DataDefinition
 from eval.audio import read_frames
@@ -17,8 +19,6 @@ from eval.labels.findings import Check, Finding
 from eval.labels.sounds import same_sounds
 from eval.labels.suspects import Bounds, Suspect, check_same_rules, hesitations_left_out, suspects
 from eval.labels.words import Writing, writings
-from eval.manifest import Clip, ManifestError
-from eval.normalize import normalize
 from eval.result import RunResult
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import normalize
 from eval.labels.rules import CONVENTIONS, Convention, Variant
-from eval.language import primary_tag
-from eval.manifest import Clip
-from eval.normalize import normalize
 
 LEAST_CLIPS = 3
 """Of fewer clips no rule is made: what one of them does by chance would be one."""

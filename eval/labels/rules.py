@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from eval.normalize import normalize
+from asr_server.accuracy.normalize import normalize
 
 
 @dataclass(frozen=True, slots=True)

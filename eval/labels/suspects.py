@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
+from asr_server.accuracy.alignment import Pair, align
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import TEXT_RULES, normalize
 from asr_server.errors import WrongCall
-from eval.alignment import Pair, align
 from eval.labels.findings import Finding
-from eval.language import primary_tag
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES, normalize
 from eval.result import ClipResult, RunResult
 
 _HESITATION = re.compile(r"\b(?:uh+|um+|er|erm|uhm|hm+)\b", re.IGNORECASE)

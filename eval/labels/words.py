@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from eval.language import primary_tag
-from eval.manifest import Clip
-from eval.normalize import american_spellings, normalize
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import american_spellings, normalize
 
 Kind = Literal["spelling", "compound", "same word"]
 

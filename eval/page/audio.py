@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import soundfile
 
+from asr_server.accuracy.manifest import Clip, ManifestError
 from audio_norm import Frames, to_int16, to_mono
 from eval.audio import read_frames
-from eval.manifest import Clip, ManifestError
 
 LONGEST_S = 30.0
 """What is longer is cut there: a page with a chapter in it cannot be mailed."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.alignment import align
+from asr_server.accuracy.alignment import align
 from eval.compare.changes import ClipChange
 from eval.compare.comparison import Comparison
 from eval.page.clips import Token, tokens_of

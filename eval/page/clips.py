@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eval.alignment import Kind, Pair, align
+from asr_server.accuracy.alignment import Kind, Pair, align
 from eval.page.audio import NoSound, Sound
 from eval.page.facts import Fact, facts_of_clip
 from eval.result import ClipResult, RunResult

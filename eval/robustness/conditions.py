@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from asr_server.accuracy.manifest import Clip, read_manifest
 from asr_server.errors import WrongCall
 from audio_norm import Frames, Pcm, Samples, Span, resample, to_mono
 from eval.audio import read_frames
-from eval.manifest import Clip, read_manifest
 from eval.robustness.distort import CannotDistort, add_noise, change_level, lose_packets, overdrive, reverberate, stretch_of, telephone
 
 Family = Literal["level", "telephone", "noise", "reverberation", "clipping", "packet-loss"]

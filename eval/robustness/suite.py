@@ -12,18 +12,18 @@ from pathlib import Path
 
 import soundfile
 
+from asr_server.accuracy.manifest import Clip, ManifestError
+from asr_server.accuracy.normalize import TEXT_RULES, is_spaceless
+from asr_server.accuracy.wer import ErrorCounts
 from audio_norm import DataDefinition, Frames, Span, to_int16
 from eval.audio import read_frames
 from eval.intervals import difference
-from eval.manifest import Clip, ManifestError
-from eval.normalize import TEXT_RULES, is_spaceless
 from eval.recognisers import Failed, Heard, Recogniser, Skipped, System
 from eval.report import rates
 from eval.robustness.conditions import NEED_SURROUNDINGS, Condition, Family, Recording, Surroundings, distorted, sound_around
 from eval.robustness.distort import CannotDistort
 from eval.run import Outcome, Scored, Unscored
 from eval.via import HOW
-from eval.wer import ErrorCounts
 
 AS_RECORDED = "as recorded"
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from eval.alignment import Pair
+from asr_server.accuracy.alignment import Pair
+from asr_server.accuracy.language import primary_tag
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, total
 from eval.intervals import Sampled, ci95, draws, least_difference
-from eval.language import primary_tag
-from eval.normalize import normalize
 from eval.result import ClipResult
 from eval.slices.slicing import LEAST_SPEAKERS
 from eval.speakers import owners
-from eval.wer import ErrorCounts, total
 
 LONG_WORD_LETTERS = 10
 NOUNS_CAPITALISED = frozenset({"de", "lb"})

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from asr_server.accuracy.wer import ErrorCounts, total
 from eval.result import RunResult
 from eval.slices.advice import advice
 from eval.slices.slicing import Slice, slices_of, spoken_clips
 from eval.slices.words import WordAnalysis, analyse_words
-from eval.wer import ErrorCounts, total
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_server.accuracy.wer import ErrorCounts, total
 from eval.intervals import Sampled, ci95, draws, least_difference
 from eval.result import ClipResult, RunResult
 from eval.slices.bands import NAMED, Place, places
 from eval.speakers import owners
-from eval.wer import ErrorCounts, total
 
 LEAST_CLIPS = 5
 """Fewer clips, in a slice or outside, tell nothing about clips that were not recorded: an interval from draws of one clip is a point."""

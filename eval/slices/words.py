@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
 
-from eval.alignment import Pair, align
-from eval.normalize import normalize
+from asr_server.accuracy.alignment import Pair, align
+from asr_server.accuracy.normalize import normalize
 from eval.result import ClipResult, RunResult
 from eval.slices.kinds import WordKind, word_kinds
 from eval.slices.slicing import spoken_clips

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip, read_manifest
 from audio_norm import decode_file, load_definition
-from eval.manifest import Clip, read_manifest
 from eval.vad import SPEECH_IN_NOISE
 
 V1 = load_definition("v1")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.clip import Clip as Audio
 from asr_server.engine.engine import DecodeOptions, Decoding
 from audio_norm import Normalized, Samples, load_definition
@@ -12,7 +13,6 @@ from bench.alone import hear_whole, measure_baseline, measure_floor
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from eval.audio import read_frames
-from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, Skipped
 from tests.bench.fake_server import final
 from tests.eval.fake_recogniser import FakeRecogniser

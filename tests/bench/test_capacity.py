@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView
 from asr_server.engine.engine import Release
@@ -23,7 +24,6 @@ from bench.speech_end import SpeechEnd
 from bench.streams import Ask, FinalSeen, Part, Spoken
 from bench.unary import Throughput
 from bench.usage import BeforeAndMost, Used
-from eval.manifest import Clip
 from eval.recognisers import System
 from eval.requirement import parse_requirement
 from tests.bench.broken import HEARD, broken_server

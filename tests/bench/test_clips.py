@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from asr_server.accuracy.manifest import Clip
 from bench.clips import up_to
-from eval.manifest import Clip
 from tests.recordings import recording
 
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import DecodeOptions, Decoding
 from asr_server.engine.whisper import EngineOptions, WhisperEngine
 from asr_server.events import Tier
@@ -22,7 +23,6 @@ from bench.charts import svg_file_of, svg_of, tradeoff
 from bench.commands.curve import FIXED_STOPS_MS, fixed_waits
 from bench.curve import ClipResult, ClipSimulator, Point, is_kept_aside, summarize
 from bench.simulate import Simulated, Told, microphone
-from eval.manifest import Clip
 from tests.fake_engine import FakeEngine, said
 from tests.session.script import RATE_HZ, plain_definition, silence, speech
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView, Slice
 from asr_server.engine.engine import Release
@@ -23,7 +24,6 @@ from bench.serving import StopMs
 from bench.speech_end import SpeechEnd
 from bench.streams import EagerSeen, FinalSeen, Part, Spoken
 from bench.usage import BeforeAndMost, Used
-from eval.manifest import Clip
 from eval.recognisers import System
 from tests.recordings import recording
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.limits import Limits
@@ -21,7 +22,6 @@ from bench.commands.speaking import client_of, ready
 from bench.load import Course, Load, Turn, expected_s, in_order, steady_load
 from bench.speech_end import SpeechEnd
 from bench.streams import Part
-from eval.manifest import Clip
 from tests.api.harness import speech_server
 from tests.bench.fake_server import RATE_HZ, FakeServer, final, utterance_ended
 from tests.recordings import recording

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView
 from asr_server.engine.engine import Release
@@ -21,7 +22,6 @@ from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from bench.usage import BeforeAndMost, Used
 from bench.validity import Bench
-from eval.manifest import Clip
 from eval.recognisers import System
 from tests.recordings import recording
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from bench.pace import Microphone
 from bench.quiet import KEEP_ALIVE_EVERY_S, RATE_HZ, KeepAlives, Quiet, in_mid_speech, waiting
 from bench.speech_end import SpeechEnd
 from bench.streams import Part
-from eval.manifest import Clip
 from tests.fake_clock import FakeClock
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.options import StreamOptions
@@ -15,7 +16,6 @@ from bench.load import AFTER_FAILURE_S
 from bench.rush import MOST_TRIES, PHASES, Attempt, Borders, Rush, expected_s, rush
 from bench.speech_end import SpeechEnd
 from bench.streams import Part
-from eval.manifest import Clip
 from tests.bench.fake_server import RATE_HZ, final, utterance_ended
 from tests.bench.virtual_time import run_in_virtual_time
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Client
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView, ServerInfo
@@ -40,7 +41,6 @@ from bench.soak import (
 from bench.speech_end import SpeechEnd
 from bench.streams import FinalSeen, Part, Spoken
 from bench.visitors import Visit
-from eval.manifest import Clip
 from eval.recognisers import System
 from tests.bench.leaking import leaking_server
 from tests.recordings import recording

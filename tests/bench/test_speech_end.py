@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.manifest import Clip, TimedWord, read_manifest
 from audio_norm import Frames, decode_file, load_definition
 from bench.speech_end import SpeechEnd, speech_end, speech_start_s
 from bench.streams import EARLY_MS
 from eval.audio import read_frames
-from eval.manifest import Clip, TimedWord, read_manifest
 from tests.recordings import recording
 
 FOX = Clip("fox", recording("quick_brown_fox"), "")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import Heard
@@ -10,7 +11,6 @@ from bench.ending import End
 from bench.partials import Shown
 from bench.speech_end import SpeechEnd
 from bench.streams import EARLY_MS, Ask, EagerSeen, FinalSeen, Part, Spoken, speak, speak_all
-from eval.manifest import Clip
 from tests.bench.fake_server import RATE_HZ, FakeServer, eager, final, finalized, partial, settled, utterance_ended
 from tests.fake_clock import FakeClock
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Control
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.options import StreamOptions
@@ -15,7 +16,6 @@ from asr_server.errors import CallFailed, RequestRefused, SpeechError
 from bench.speech_end import SpeechEnd
 from bench.streams import Part
 from bench.visitors import CUT_S, Visit, cancelled, garbage, half_closed, unary, visit
-from eval.manifest import Clip
 
 RATE_HZ = 8_000
 PART = Part(Clip("a", Path("a.wav"), "hello"), Audio(bytes(2 * RATE_HZ * 2), RATE_HZ, 1), SpeechEnd(2.0, "words"))

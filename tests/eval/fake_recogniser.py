@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import Release
-from eval.manifest import Clip
 from eval.recognisers import Failed, Heard, HeardSegment, Skipped, System
 
 

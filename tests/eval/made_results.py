@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from asr_server.accuracy.normalize import TEXT_RULES, normalize
+from asr_server.accuracy.wer import count_errors
 from asr_server.engine.engine import Release
 from audio_norm import Inspection
-from eval.normalize import TEXT_RULES, normalize
 from eval.recognisers import Heard, HeardSegment, System
 from eval.result import ClipResult, RunResult
-from eval.wer import count_errors
 
 SYSTEM = System("1.0", "v1", Release("fake", "0" * 64, {"beam_size": "5"}))
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import load_definition
 from eval.commands.hearing import sitting
 from eval.journal import journal_path
-from eval.manifest import Clip
 from eval.recognisers import Failed
 from eval.run import Scored
 from tests.eval.fake_recogniser import FakeRecogniser

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.wer import ErrorCounts
 from eval.intervals import RESAMPLES, Sampled, ci95, difference, draws, least_difference
-from eval.wer import ErrorCounts
 
 RIGHT, WRONG = ErrorCounts(words=4), ErrorCounts(substitutions=2, words=4)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import Inspection, inspect_audio, load_definition
 from eval.audio import read_frames
 from eval.journal import Entry, Journal, journal_path
-from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment
 from tests.recordings import recording
 

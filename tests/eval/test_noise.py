@@ -8,12 +8,12 @@ import pytest
 import soundfile
 from scipy.stats import binom
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.errors import WrongCall
 from audio_norm import load_definition
 from eval.__main__ import main
 from eval.audio import read_frames
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.noise import FIELDS, Chosen, Excluded, HeardWords, choose, rates, report
 from eval.recognisers import Heard, HeardSegment
 from eval.run import Outcome, Unscored, inspect, score

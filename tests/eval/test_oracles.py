@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from asr_server.accuracy.manifest import Clip, read_manifest
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors, total
 from asr_server.api.client import Client
 from eval.by_engine import EngineRecogniser, preparation
 from eval.by_server import ServerRecogniser
 from eval.intervals import Sampled, ci95
-from eval.manifest import Clip, read_manifest
-from eval.normalize import normalize
 from eval.opening import load_engine
 from eval.recognisers import Recogniser
 from eval.tail import missing_at_end
-from eval.wer import ErrorCounts, count_errors, total
 from tests.recordings import recording
 
 CASES = 500

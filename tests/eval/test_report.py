@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.errors import WrongCall
 from audio_norm import Inspection, inspect_audio, load_definition
 from eval.audio import read_frames
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment, System
 from eval.report import FIELDS, report
 from eval.result import read_run

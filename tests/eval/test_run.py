@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.errors import WrongCall
 from audio_norm import load_definition
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.recognisers import Failed, Skipped
 from eval.run import Outcome, Scored, hear_all, select
 from tests.eval.fake_recogniser import FakeRecogniser

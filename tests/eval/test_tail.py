@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import inspect_audio, load_definition
 from eval.__main__ import main
 from eval.audio import read_frames
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment
 from eval.report import report
 from eval.result import read_run

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_server.accuracy.manifest import TimedWord
 from audio_norm import Span
-from eval.manifest import TimedWord
 from eval.vad import Errors, compare, main, stretches, total
 
 WORDS = (TimedWord("one", 0.5, 0.8), TimedWord("two", 0.9, 1.2), TimedWord("three", 2.0, 2.4))

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from faster_whisper import WhisperModel
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.api.reading import server_info
 from asr_server.api.results import PresetView
 from asr_server.engine.engine import DecodeOptions, Decoding
@@ -30,7 +31,6 @@ from eval.by_server import preset_of, server_system
 from eval.commands.hearing import of_manifest, until_interrupted
 from eval.console import Interrupted
 from eval.journal import journal_path
-from eval.manifest import Clip
 from eval.opening import load_engine
 from eval.recognisers import Failed, Heard, Skipped
 from tests.fake_engine import FakeEngine, said

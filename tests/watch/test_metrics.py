@@ -195,7 +195,7 @@ def test_what_is_looked_at_is_read_when_somebody_looks(telemetry: Telemetry, rea
     depth: list[float | None] = [3.0]
     telemetry.look_at(
         Gauge("asr.queue.depth", "{job}", "", lambda: depth[0]),
-        Count("asr.threads.busy", "s", "", names.PURPOSE, lambda: {"final": 1.5, "partial": 0.5}),
+        Count("asr.threads.busy", "s", "", (names.PURPOSE,), lambda: {("final",): 1.5, ("partial",): 0.5}),
     )
     assert the_only(measured(reader)["asr.queue.depth"]) == (3.0, {})
     depth[0] = None

@@ -12,8 +12,10 @@ A feature that has left is drifting until the last `window / 2` segments are lik
 """
 
 import math
+import random
 from collections import deque
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -24,6 +26,8 @@ from scipy.stats import kstwo
 
 Kind = Literal["sudden", "gradual"]
 Severity = Literal["slight", "marked", "severe"]
+
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class FeatureWatch:
     def __init__(self, reference_segments: int, options: DetectorOptions, seed: int = 0) -> None:
         self._options = options
         self._reference_segments = reference_segments
-        self._draw = np.random.default_rng(seed)
+        self._draw = random.Random(seed)  # noqa: S311 - no secret
         self._ranks: deque[float] = deque(maxlen=options.window)
         self._seen = 0
         self._drifting_since: int | None = None
@@ -94,10 +98,10 @@ class FeatureWatch:
     def push(self, below: float, not_above: float) -> Departure | Return | None:
         """The next segment's ranks, as `Reference.ranks` tells them."""
         least = 0.5 / self._reference_segments
-        rank = float(np.clip(self._draw.uniform(below, max(not_above, below)), least, 1 - least))
+        rank = min(max(self._draw.uniform(below, max(not_above, below)), least), 1 - least)
         self._ranks.append(rank)
         self._seen += 1
-        deviate = float(ndtri(rank))
+        deviate = _NORMAL.inv_cdf(rank)
         self._page_hinkley.update(deviate)  # type: ignore[no-untyped-call]
         self._adwin.update(deviate)  # type: ignore[no-untyped-call]
         if self._drifting_since is not None:

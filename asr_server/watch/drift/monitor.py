@@ -5,27 +5,31 @@ microseconds a segment.
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from asr_server.watch import attributes as names
-from asr_server.watch.drift.features import feature, numbers_of
+from asr_server.watch.drift.features import Kind, feature, numbers_of
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.drift.slices import Change, Segment, Slice, SliceWatch
-from asr_server.watch.observer import Attributes, SegmentRecord
+from asr_server.watch.labels import labels_in, labels_of
+from asr_server.watch.observer import Attributes, CallObserver, Observer, SegmentRecord
 
 logger = logging.getLogger(__name__)
 
-CLIENT = "x-asr-client"
-"""Metadata in which a client app may say its name; a slice of its own."""
 MAX_CHANGES = 200
 """That are remembered."""
 
 
 class DriftMonitor:
-    """An `Observer`. Watches against a reference where there is one, and fills a new one where that is wished."""
+    """An `Observer` in front of another, which is told of each segment what of it is drifting. Watches against a reference where there is
+    one, and fills a new one where that is wished."""
 
-    def __init__(self, reference: Reference | None = None) -> None:
+    def __init__(self, behind: Observer, reference: Reference | None = None, changed: Callable[[Change], None] = lambda _: None) -> None:
+        """`changed` is told of each change."""
+        self._behind = behind
         self._watch = SliceWatch(reference) if reference is not None else None
         self._reference = reference
+        self._changed = changed
         self._fills: Reference | None = None
         self._changes: deque[Change] = deque(maxlen=MAX_CHANGES)
 
@@ -36,6 +40,10 @@ class DriftMonitor:
     @property
     def filled(self) -> Reference | None:
         return self._fills
+
+    @property
+    def reference(self) -> Reference | None:
+        return self._reference
 
     def watches(self, origin: Origin) -> None:
         """What is heard comes from `origin`. A reference of another system tells changes that are none of the audio."""
@@ -55,45 +63,61 @@ class DriftMonitor:
         """Features that have left their reference, by slice."""
         return () if self._watch is None else tuple(self._watch.drifting)
 
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Of the features that have left their reference in any slice."""
+        return frozenset(feature(name).kind for _, name in self.drifting)
+
     def as_labels(self) -> dict[tuple[str, ...], float]:
-        """The same for a metric: 1 by feature and slice. May be called from any thread."""
+        """What is drifting, for a metric: 1 by feature and slice. May be called from any thread."""
         return {(name, where(one)): 1.0 for one, name in self.drifting}
 
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_WatchedCall":
-        return _WatchedCall(self._heard, metadata.get(CLIENT, ""))
+        return _WatchedCall(self._heard, labels_of(metadata), self._behind.call(method, metadata, at_s))
 
-    def _heard(self, record: SegmentRecord, labels: Mapping[str, str]) -> None:
-        numbers = numbers_of(record.attributes)
+    def _heard(self, record: SegmentRecord, labels: Mapping[str, str]) -> frozenset[str]:
+        """Which features of the segment's slices are drifting."""
+        numbers = numbers_of(record)
         if self._fills is not None:
             self._fills.add(numbers)
         if self._watch is None:
-            return
+            return frozenset()
         for change in self._watch.push(Segment(numbers, dict(labels), record.end_s, record.trace_id)):
             self._changes.append(change)
             logger.warning("%s", described(change))
+            self._changed(change)
+        return self._watch.drifting_in(labels)
 
 
 class _WatchedCall:
-    __slots__ = ("_heard", "_labels")
+    __slots__ = ("_behind", "_heard", "_labels")
 
-    trace_id = ""
-
-    def __init__(self, heard: Callable[[SegmentRecord, Mapping[str, str]], None], client: str) -> None:
+    def __init__(
+        self, heard: Callable[[SegmentRecord, Mapping[str, str]], frozenset[str]], labels: dict[str, str], behind: CallObserver
+    ) -> None:
         self._heard = heard
-        self._labels = {"client": client} if client else {}
+        self._labels = labels
+        self._behind = behind
+
+    @property
+    def trace_id(self) -> str:
+        return self._behind.trace_id
 
     def describe(self, attributes: Attributes) -> None:
-        for label, name in (("encoding", names.ENCODING), ("language", names.LANGUAGE)):
-            if name in attributes:
-                self._labels[label] = str(attributes[name])
+        self._labels.update(labels_in(attributes))
+        self._behind.describe(attributes)
 
-    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
+    def event(self, name: str, attributes: Attributes, at_s: float) -> None:
+        self._behind.event(name, attributes, at_s)
 
     def segment(self, record: SegmentRecord) -> None:
-        if not record.failed:
-            self._heard(record, self._labels)
+        drifting = frozenset[str]() if record.failed else self._heard(record, self._labels)
+        if drifting:
+            record = replace(record, attributes={**record.attributes, names.DRIFTING: sorted(drifting)})
+        self._behind.segment(record)
 
-    def close(self, status: str, message: str, at_s: float) -> None: ...
+    def close(self, status: str, message: str, at_s: float) -> None:
+        self._behind.close(status, message, at_s)
 
 
 def where(one: Slice) -> str:

@@ -62,6 +62,7 @@ class SliceWatch:
         self._features = frozenset(reference.features)
         self._options = options or DetectorOptions()
         self._watches: dict[tuple[Slice, str], FeatureWatch] = {}
+        self._drifting: set[tuple[Slice, str]] = set()
         self._values: dict[str, set[str]] = {}
         self._last: dict[Slice, deque[Segment]] = {}
         """As many as detectors look back."""
@@ -78,14 +79,23 @@ class SliceWatch:
             for one in slices:
                 found = self._watch(one, name).push(below, not_above)
                 if isinstance(found, Departure):
+                    self._drifting.add((one, name))
                     yield self._change(one, name, found, segment.at_s)
                 elif found is not None:
+                    self._drifting.discard((one, name))
                     yield Change(one, name, is_back=True, at_s=segment.at_s)
 
     @property
-    def drifting(self) -> Iterator[tuple[Slice, str]]:
-        """What has left its reference and is not back."""
-        return (key for key, watch in tuple(self._watches.items()) if watch.is_drifting)
+    def drifting(self) -> frozenset[tuple[Slice, str]]:
+        """What has left its reference and is not back. May be read from any thread."""
+        return frozenset(self._drifting.copy())
+
+    def drifting_in(self, labels: Mapping[str, str]) -> frozenset[str]:
+        """Features that have left their reference in all segments, or in those with one of these labels."""
+        if not self._drifting:
+            return frozenset()
+        slices = {ALL, *(self._bounded(label, value) for label, value in labels.items())}
+        return frozenset(name for one, name in self._drifting if one in slices)
 
     def _watch(self, one: Slice, name: str) -> FeatureWatch:
         key = (one, name)

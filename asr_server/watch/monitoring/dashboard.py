@@ -114,6 +114,42 @@ ROWS = (
         ),
     ),
     Row(
+        "What users say, and golden clips",
+        (
+            Panel(
+                "Answers of users",
+                "ops",
+                (Query(_rate_of("asr_feedback_total", "asr_feedback_kind"), "{{asr_feedback_kind}}"),),
+                stacked=True,
+            ),
+            Panel(
+                "Error rate of corrected texts",
+                "percentunit",
+                (
+                    Query(
+                        f'sum by (service_name) (increase(asr_labelled_total{{{_OF},asr_word="wrong"}}[6h])) '
+                        f'/ (sum by (service_name) (increase(asr_labelled_total{{{_OF},asr_word="said"}}[6h])) > 0)',
+                        "{{service_name}}",
+                    ),
+                ),
+                "Over six hours.",
+            ),
+            Panel("Error rate of golden clips", "percentunit", (Query(f"asr_probe_wer{{{_OF}}}", "{{instance}}"),)),
+        ),
+    ),
+    Row(
+        "Drift",
+        (
+            Panel(
+                "Features that differ from the reference",
+                "none",
+                (Query(f"sum by (asr_feature, asr_where) (asr_drift{{{_OF}}})", "{{asr_feature}}, {{asr_where}}"),),
+                "By slice. The log and `asr-server report` tell since when and how far.",
+                stacked=True,
+            ),
+        ),
+    ),
+    Row(
         "Capacity",
         (
             Panel("Calls open", "none", (Query(f"sum by (rpc_method) (rpc_server_active_calls{{{_OF}}})", "{{rpc_method}}"),)),

@@ -55,7 +55,12 @@ BURNS = (
 
 _FINALS = 'sum by (service_name) (rate(asr_segments_total{asr_outcome=~"in_time|late"}[$range]))'
 _CALLS = "sum by (service_name) (rate(rpc_server_call_duration_seconds_count[$range]))"
-_OUR_FAULT = "UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS"
+OUR_FAULT = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
+"""Statuses of calls that fail by the server's doing."""
+RECOGNITION_MS = 300
+"""The slice of the default budget."""
+_FAILED = f'rpc_response_status_code=~"{"|".join(OUR_FAULT)}"'
+_IN_SLICE = f'asr_slice="asr",le="{RECOGNITION_MS / 1000:g}"'
 _SLICES = 'sum by (service_name) (rate(asr_slice_duration_seconds_count{asr_slice="asr"}[$range]))'
 
 OBJECTIVES = (
@@ -70,7 +75,7 @@ OBJECTIVES = (
     Objective(
         "recognition",
         0.99,
-        f'{_SLICES} - sum by (service_name) (rate(asr_slice_duration_seconds_bucket{{asr_slice="asr",le="0.3"}}[$range]))',
+        f"{_SLICES} - sum by (service_name) (rate(asr_slice_duration_seconds_bucket{{{_IN_SLICE}}}[$range]))",
         _SLICES,
         "recognition takes more than its 300 ms of the budget",
         "asr_prediction_error above 1.5: the machine is slower than when it was calibrated; else the load",
@@ -78,7 +83,7 @@ OBJECTIVES = (
     Objective(
         "calls",
         0.999,
-        f'sum by (service_name) (rate(rpc_server_call_duration_seconds_count{{rpc_response_status_code=~"{_OUR_FAULT}"}}[$range]))',
+        f"sum by (service_name) (rate(rpc_server_call_duration_seconds_count{{{_FAILED}}}[$range]))",
         _CALLS,
         "calls fail by the server's doing",
         "the server's log, and traces with error.type",
@@ -146,7 +151,7 @@ def _symptoms(time_scale: float) -> dict[str, Any]:
             ),
             alert(
                 "AsrPredictionsOff",
-                "asr_prediction_error_ratio > 1.5",
+                "asr_prediction_error > 1.5",
                 "decodes take other times than predicted: the machine, or what runs beside the server, has changed",
             ),
             alert(
@@ -155,8 +160,19 @@ def _symptoms(time_scale: float) -> dict[str, Any]:
                 "the event loop stood still for a tenth of a second: every stream waited",
             ),
             alert(
+                "AsrProbesWorse",
+                "asr_probe_wer_change > 0.03",
+                "golden clips have three points more errors than when the server was started: the same audio, so the server has changed",
+            ),
+            alert(
+                "AsrProbesSlow",
+                "asr_probe_time_to_final_seconds > 1",
+                "golden clips take more than a second to their final text while hardly anybody speaks: the machine is slow",
+            ),
+            alert("AsrJournalLoses", f"increase(asr_journal_dropped_total[{window}]) > 0", "rows are lost: the journal cannot be written"),
+            alert(
                 "AsrDataDrift",
-                "count by (service_name, asr_where) (asr_drift_ratio > 0) > 0",
+                "count by (service_name, asr_where) (asr_drift > 0) > 0",
                 "segments are not what they were: which features, by the log; in which slice, by the label",
             ),
             alert(

@@ -11,7 +11,8 @@ from typing import TypeAlias
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from asr_server.watch import attributes as names
-from asr_server.watch.observer import Attribute, Attributes, SegmentRecord, Stage
+from asr_server.watch.observer import Attribute, Attributes, SegmentRecord
+from asr_server.watch.segments import number, outcome_of, spent_ms_of, texts
 from asr_server.watch.telemetry.guard import Guard
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1.0, 1.5, 2.5, 5.0)
@@ -28,6 +29,9 @@ WHAT = "asr.what"
 
 DRIFT_FEATURE, DRIFT_SLICE = "asr.feature", "asr.where"
 """Labels: what has left its reference, and in which slice."""
+
+FEEDBACK_KIND, WORD_KIND = "asr.feedback.kind", "asr.word"
+"""Labels: what a user said of a segment; words that were "said", or "wrong"."""
 
 _LABELS_OF_A_CALL = (names.ENCODING,)
 _LABELS_OF_A_SEGMENT = (names.MODEL, names.DATA_DEFINITION, names.LANGUAGE)
@@ -46,13 +50,13 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Something that only grows, by the values of one label."""
+    """Something that only grows, by the values of labels."""
 
     name: str
     unit: str
     description: str
-    label: str
-    read: Callable[[], Mapping[str, float]]
+    labels: tuple[str, ...]
+    read: Callable[[], Mapping[tuple[str, ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ class Metrics:
             if isinstance(one, Gauge):
                 self._meter.create_observable_gauge(one.name, [_gauge_reader(one)], one.unit, one.description)
             elif isinstance(one, Gauges):
-                self._meter.create_observable_gauge(one.name, [_gauges_reader(one)], one.unit, one.description)
+                self._meter.create_observable_gauge(one.name, [_labelled_reader(one)], one.unit, one.description)
             else:
-                self._meter.create_observable_counter(one.name, [_count_reader(one)], one.unit, one.description)
+                self._meter.create_observable_counter(one.name, [_labelled_reader(one)], one.unit, one.description)
 
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_MeasuredCall":
         labels: dict[str, Attribute] = {names.RPC_METHOD: method.lstrip("/")}
@@ -170,24 +174,24 @@ class _MeasuredCall:
         metrics, told = self._metrics, record.attributes
         with self._guard:
             labels = {**self._labels, **{name: told[name] for name in _LABELS_OF_A_SEGMENT if name in told}}
-            metrics.segments.add(1, {**labels, OUTCOME: _outcome(record)})
+            metrics.segments.add(1, {**labels, OUTCOME: outcome_of(record)})
             if record.failed:
                 return
-            for what in _texts(told.get(names.DEGRADED, ())):
+            for what in texts(told.get(names.DEGRADED, ())):
                 metrics.degraded.add(1, {**labels, WHAT: what})
             if told.get(names.GUARD):
                 metrics.guarded.add(1, {**labels, WHAT: told[names.GUARD]})
             if told.get(names.STABLE_OVERRULED):
                 metrics.overruled.add(1, labels)
-            metrics.words.add(_number(told.get(names.WORDS, 0)), labels)
-            metrics.tokens.add(_number(told.get(names.TOKENS, 0)), labels)
-            metrics.audio_s.add(_number(told.get(names.AUDIO_S, 0)), labels)
-            response_s, waited_s = (_number(told.get(name, 0)) / 1000 for name in (names.RESPONSE_MS, names.ENDPOINT_WAIT_MS))
+            metrics.words.add(number(told.get(names.WORDS, 0)), labels)
+            metrics.tokens.add(number(told.get(names.TOKENS, 0)), labels)
+            metrics.audio_s.add(number(told.get(names.AUDIO_S, 0)), labels)
+            response_s, waited_s = (number(told.get(name, 0)) / 1000 for name in (names.RESPONSE_MS, names.ENDPOINT_WAIT_MS))
             metrics.response_s.add(response_s, labels)
             if waited_s:
                 # Where nobody waited for the end, the text of a part was there when its clock started.
                 metrics.to_final_s.add(waited_s + response_s, labels)
-            for name, spent_ms in _by_slice(record.stages).items():
+            for name, spent_ms in spent_ms_of(record).items():
                 metrics.slice_s.add(spent_ms / 1000, {**labels, SLICE: name})
             self._recognition(record, labels)
 
@@ -198,12 +202,12 @@ class _MeasuredCall:
         if stage is None:
             return
         metrics.recognition_s.add(stage.spent_ms / 1000, labels)
-        metrics.batch.add(_number(told.get(names.BATCH_SIZE, 0)), labels)
-        predicted_ms = _number(told.get(names.PREDICTED_MS, 0))
+        metrics.batch.add(number(told.get(names.BATCH_SIZE, 0)), labels)
+        predicted_ms = number(told.get(names.PREDICTED_MS, 0))
         if predicted_ms:
             metrics.off.add(stage.spent_ms / predicted_ms, labels)
         if names.RTF in stage.attributes:
-            metrics.rtf.add(_number(stage.attributes[names.RTF]), labels)
+            metrics.rtf.add(number(stage.attributes[names.RTF]), labels)
 
     def close(self, status: str, message: str, at_s: float) -> None:
         with self._guard:
@@ -213,46 +217,10 @@ class _MeasuredCall:
                 self._metrics.call_s.add(at_s - self._began_s, {**self._rpc, names.RPC_RESPONSE_STATUS_CODE: status})
 
 
-def _outcome(record: SegmentRecord) -> str:
-    if record.failed:
-        return "failed"
-    if record.attributes.get(names.LATE):
-        return "late"
-    return "in_time" if record.attributes.get(names.WORDS) else "empty"
-
-
-def _by_slice(stages: tuple[Stage, ...]) -> dict[str, float]:
-    """What was spent of each, ms. A slice may have several stages."""
-    spent_ms: dict[str, float] = {}
-    for stage in stages:
-        spent_ms[stage.name] = spent_ms.get(stage.name, 0.0) + _number(stage.attributes.get(names.SLICE_SPENT_MS, 0.0))
-    return spent_ms
-
-
-def _number(value: Attribute) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
-    return value
-
-
-def _texts(value: Attribute) -> tuple[str, ...]:
-    if isinstance(value, str | int | float):
-        raise TypeError(f"{value!r} is no list of texts")
-    return tuple(value)
-
-
-def _count_reader(count: Count) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _labelled_reader(looked: Count | Gauges) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def read(_: CallbackOptions) -> Iterable[Observation]:
-        for value, number in count.read().items():
-            yield Observation(number, {count.label: value})
-
-    return read
-
-
-def _gauges_reader(gauges: Gauges) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    def read(_: CallbackOptions) -> Iterable[Observation]:
-        for values, number in gauges.read().items():
-            yield Observation(number, dict(zip(gauges.labels, values, strict=True)))
+        for values, amount in looked.read().items():
+            yield Observation(amount, dict(zip(looked.labels, values, strict=True)))
 
     return read
 

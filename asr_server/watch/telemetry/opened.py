@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from asr_server.errors import BadSettings
-from asr_server.watch.observer import BothCalls, CallObserver, NullCallObserver
+from asr_server.watch.observer import AllCalls, CallObserver, NullCallObserver
 from asr_server.watch.telemetry.exporters import ExporterChoice, TelemetryOptions, choose_exporters, metric_exporter, span_exporters
 from asr_server.watch.telemetry.guard import Guard
 from asr_server.watch.telemetry.metrics import Looked, Metrics
@@ -110,7 +110,7 @@ class Telemetry:
                 traced = TracedCall(self._spans, self._guard, parent, method.lstrip("/"), at_s)
         if self._metrics is None:
             return traced
-        return BothCalls(traced, self._metrics.call(method, metadata, at_s))
+        return AllCalls(traced, self._metrics.call(method, metadata, at_s))
 
     def shutdown(self) -> bool:
         """Deliver what is left, then stop. True if it was handed over in time.

@@ -1,8 +1,9 @@
 """Which traces are kept, decided when it is known what is in them.
 
-All in which something was late, degraded or failed, and a share of the rest, chosen by trace id, so that every server that takes part in a
-trace chooses alike. A trace is held back until its call has ended or something in it is worth keeping; from then on its spans pass as they
-end. Of a call that lasts for hours, what is older than `MAX_HELD` spans and was not worth keeping is let go of.
+All in which something was late, degraded, failed, or unlike the reference that drift is watched by, and a share of the rest, chosen by
+trace id, so that every server that takes part in a trace chooses alike. A trace is held back until its call has ended or something in it
+is worth keeping; from then on its spans pass as they end. Of a call that lasts for hours, what is older than `MAX_HELD` spans and was not
+worth keeping is let go of.
 """
 
 from collections import deque
@@ -81,6 +82,7 @@ def _is_worth_keeping(span: ReadableSpan) -> bool:
     return (
         bool(told.get(names.LATE))
         or bool(told.get(names.DEGRADED))
+        or bool(told.get(names.DRIFTING))
         or span.status.status_code is StatusCode.ERROR
         or any(event.name == names.EVENT_DECODE_FAILED for event in span.events)
     )

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_trace_id, set_span_in_context
 
-from asr_server.watch.attributes import ERROR_TYPE, RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME, SEGMENT, TRANSCRIPT
+from asr_server.watch.attributes import (
+    ERROR_TYPE,
+    RPC_METHOD,
+    RPC_RESPONSE_STATUS_CODE,
+    RPC_SYSTEM_NAME,
+    SEGMENT,
+    SEGMENT_ID,
+    TRANSCRIPT,
+)
 from asr_server.watch.observer import Attribute, Attributes, SegmentRecord, Stage
 from asr_server.watch.telemetry.guard import Guard
 
@@ -60,7 +68,8 @@ class TracedCall:
 
     def segment(self, record: SegmentRecord) -> None:
         with self._guard:
-            attributes = {**record.attributes, SEGMENT: record.index, TRANSCRIPT: record.text}
+            named = {SEGMENT_ID: record.id} if record.id else {}
+            attributes = {**record.attributes, **named, SEGMENT: record.index, TRANSCRIPT: record.text}
             span = self._spans.start(SEGMENT, self._context, attributes, record.start_s)
             self._stages(record.stages, span)
             if record.failed:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from asr_server.engine.engine import Engine
 from audio_norm import load_definition
 from eval.__main__ import main
 from eval.by_engine import EngineRecogniser, Preparation, preparation
 from eval.commands.hearing import MEASURED_BY
 from eval.console import write_json
-from eval.manifest import Clip
 from eval.opening import load_engine
 from eval.report import report
 from eval.run import hear_all

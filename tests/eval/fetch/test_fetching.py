@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import read_manifest
 from asr_server.errors import WrongCall
 from eval.__main__ import main
 from eval.fetch.download import Downloader, Patience
 from eval.fetch.fetching import NOTES, FetchError, Plan, fetch
 from eval.fetch.suites import SUITES, Absent, Suite
-from eval.manifest import read_manifest
 from tests.eval.fetch.file_server import FileServer, Served, file_server
 from tests.eval.fetch.made_suites import fleurs_files, fleurs_tsv, librispeech_files, packed, same_but_for_files
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import read_manifest
 from eval.fetch.suites import SUITES, Absent, Row, SuiteError, read_fleurs, read_librispeech
-from eval.manifest import read_manifest
 from tests.eval.fetch.made_suites import fleurs_files, fleurs_tsv, laid_out, librispeech_files
 
 

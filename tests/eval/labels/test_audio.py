@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip, ManifestError, read_manifest
 from audio_norm import Inspection, load_definition
 from eval.labels.audio import Listened, audio_checks, declared_rates_hz, listen
 from eval.labels.findings import Check
-from eval.manifest import Clip, ManifestError, read_manifest
 from tests.recordings import recording
 
 DEFINITION = load_definition("v1")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import TEXT_RULES
 from audio_norm import load_definition
 from eval.__main__ import main
 from eval.labels.audit import Audit, audit
 from eval.labels.findings import has_errors
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES
 from tests.recordings import recording
 
 FOX, HELLO, COUNTING = recording("quick_brown_fox"), recording("hello_world"), recording("counting")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from eval.labels.conventions import Usage, same_text_written_differently, style_guide, usages
-from eval.manifest import Clip
 
 
 def clip(name: str, text: str, of: str = "all", language: str = "en") -> Clip:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
+from asr_server.accuracy.normalize import TEXT_RULES, normalize
+from asr_server.accuracy.wer import count_errors
 from asr_server.engine.engine import Release
 from asr_server.errors import WrongCall
 from eval.labels.suspects import Suspect, check_same_rules, hesitations_left_out, suspects
-from eval.manifest import Clip
-from eval.normalize import TEXT_RULES, normalize
 from eval.recognisers import Heard, HeardSegment, System
 from eval.result import ClipResult, RunResult
-from eval.wer import count_errors
 
 RIGHT = "the quick brown fox jumps over the lazy dog again"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.manifest import Clip
 from eval.labels.words import Writing, writings
-from eval.manifest import Clip
 
 
 def of(*texts: str, language: str = "en") -> list[Writing]:

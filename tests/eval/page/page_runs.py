@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import Inspection
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment, System
 from eval.report import report
 from eval.result import RunResult, read_run

@@ -8,8 +8,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.manifest import Clip
 from audio_norm import decode_file, to_int16, to_mono
-from eval.manifest import Clip
 from eval.page.audio import NoSound, Sound, embed, sound_of, total_bytes
 from tests.recordings import recording
 

@@ -8,8 +8,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from asr_server.accuracy.manifest import Clip
 from eval.compare.comparison import compare
-from eval.manifest import Clip
 from eval.page.audio import sound_of
 from eval.page.page import page
 from tests.browser import Browser, open_browser

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.alignment import align
+from asr_server.accuracy.alignment import align
 from eval.page.clips import CONTEXT_WORDS, WHOLE_WORDS, Token, show, tokens_of, worst_of
 from tests.eval.made_results import clip, run
 

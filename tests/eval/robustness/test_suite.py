@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_server.accuracy.manifest import Clip, ManifestError
 from audio_norm import Pcm, load_definition
 from eval.__main__ import main
 from eval.audio import read_frames
 from eval.journal import Entry, journal_path
-from eval.manifest import Clip, ManifestError
 from eval.recognisers import Heard, HeardSegment, Skipped, System
 from eval.robustness.conditions import Condition, Sound, Surroundings
 from eval.robustness.suite import FIELDS, Distorter, HeardUnder, UnderCondition, report

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.accuracy.manifest import Clip
 from eval.__main__ import main
 from eval.console import write_json
 from eval.journal import Entry
-from eval.manifest import Clip
 from eval.recognisers import Heard, HeardSegment
 from eval.report import report
 from eval.run import score

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_server.accuracy.wer import ErrorCounts
 from eval.result import ClipResult
 from eval.slices.advice import advice
 from eval.slices.bands import AUDIO, Bands, places
 from eval.slices.kinds import WordKind
 from eval.slices.report import analyse, as_json
 from eval.slices.slicing import Slice, slices_of
-from eval.wer import ErrorCounts
 from tests.eval.made_results import clip, measured, run
 
 BANDS = {bands.dimension: bands for bands in AUDIO}

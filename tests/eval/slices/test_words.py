@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.alignment import align
+from asr_server.accuracy.alignment import align
 from eval.result import ClipResult
 from eval.slices.kinds import long_words, names, numbers, word_kinds
 from eval.slices.words import Confusion, Loop, Lost, MadeUp, SegmentEnds, analyse_words, loops, segment_ends

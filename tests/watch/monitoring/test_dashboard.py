@@ -27,5 +27,6 @@ def test_every_panel_asks_for_something_of_the_service_that_was_chosen() -> None
     assert all('service_name=~"$service"' in query for query in queries)
 
 
-def test_latency_accuracy_and_capacity_have_a_row_each() -> None:
-    assert [panel["title"] for panel in PANELS if panel["type"] == "row"] == ["Latency", "Accuracy", "Capacity"]
+def test_latency_accuracy_drift_and_capacity_have_a_row_each() -> None:
+    rows = [panel["title"] for panel in PANELS if panel["type"] == "row"]
+    assert rows == ["Latency", "Accuracy", "What users say, and golden clips", "Drift", "Capacity"]

@@ -1,6 +1,7 @@
 """A real server, scraped by a real Prometheus with the rules and the dashboard's queries."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import yaml
 
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions, StreamOptions
+from asr_server.api.results import Result
 from asr_server.watch.monitoring.dashboard import dashboard
 from asr_server.watch.monitoring.slo import rules
 from tests.recordings import recording
@@ -36,9 +38,13 @@ class Server:
 
 
 @asynccontextmanager
-async def server(port: int) -> AsyncIterator[Server]:
+async def server(port: int, folder: Path) -> AsyncIterator[Server]:
+    """With a journal, and a golden clip."""
+    (folder / "golden.jsonl").write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASR_", "OTEL_"))}
     environment["ASR_TELEMETRY__PROMETHEUS"] = f"127.0.0.1:{port}"
+    environment["ASR_TELEMETRY__JOURNAL"] = str(folder / "journal.db")
+    environment["ASR_TELEMETRY__PROBES"], environment["ASR_TELEMETRY__PROBE_EVERY_S"] = str(folder / "golden.jsonl"), "1"
     command = [sys.executable, "-m", "asr_server", "serve", "--port", "0", "--model", "tiny.en", "--log-level", "warning"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
     try:
@@ -58,8 +64,10 @@ async def callers(address: str, *, realtime: bool) -> AsyncIterator[None]:
     async def call() -> None:
         async with Client(address, options=ClientOptions()) as client:
             while True:
-                async for _ in client.stream_file(recording("quick_brown_fox"), StreamOptions(interim_results=True), realtime=realtime):
-                    pass
+                heard = client.stream_file(recording("quick_brown_fox"), StreamOptions(interim_results=True), realtime=realtime)
+                finals = [result async for result in heard if isinstance(result, Result) and result.is_final]
+                if realtime:
+                    await client.feedback(finals[0].segment_id, corrected=finals[0].text)
 
     tasks = [asyncio.create_task(call()) for _ in range(2)]
     try:
@@ -108,13 +116,14 @@ def test_promtool_finds_nothing_wrong_with_the_rules(tmp_path: Path, time_scale:
 async def test_a_quiet_run_fires_nothing_and_a_slow_server_the_right_alert_and_every_panel_has_an_answer(
     tmp_path: Path, rule_file: Path, unused_port: int
 ) -> None:
-    async with server(unused_port) as running, prometheus(tmp_path, [running.metrics], rule_file) as watching:
+    async with server(unused_port, tmp_path) as running, prometheus(tmp_path, [running.metrics], rule_file) as watching:
         async with callers(running.address, realtime=True):
             for _ in range(20):
                 await asyncio.sleep(1)
                 assert await watching.firing() == set()
             assert await watching.query('sum(asr_segments_total{asr_outcome="in_time"})')
             await every_panel_is_answered(watching)
+            await every_alert_is_about_something(watching)
         async with callers(running.address, realtime=False), slowed_down(running.process):
             await until_fires(watching, ("AsrResponseBudgetBurns", "page"))
         assert not {name for name, _ in await watching.firing()} & {"AsrCallsBudgetBurns", "AsrCallsRefused"}
@@ -128,7 +137,18 @@ async def until_fires(watching: Prometheus, alert: tuple[str, str]) -> None:
 
 
 # What only happens when something is wrong or wished for: these have no series yet.
-MAY_BE_EMPTY = re.compile(r"asr_(degraded|guard|eager)_total|outcome=\"late\"")
+MAY_BE_EMPTY = re.compile(r"asr_(degraded|guard|eager)_total|outcome=\"late\"|asr_drift")
+
+
+async def every_alert_is_about_something(watching: Prometheus) -> None:
+    """An alert on a metric that nobody measures never fires."""
+    made = [rule for group in rules()["groups"] for rule in group["rules"]]
+    asked = {
+        name for rule in made for name in re.findall(r"\b(?:asr|rpc)_[a-z_]+", re.sub(r"asr:\w+|\{[^}]*\}|by \([^)]*\)", "", rule["expr"]))
+    }
+    assert len(asked) > 8
+    for name in asked:
+        assert await watching.query(name) or MAY_BE_EMPTY.search(name), name
 
 
 async def every_panel_is_answered(watching: Prometheus) -> None:

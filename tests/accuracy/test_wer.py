@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.wer import ErrorCounts, count_errors, total
+from asr_server.accuracy.wer import ErrorCounts, count_errors, total
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=8).map(" ".join)
 

@@ -2,7 +2,7 @@ from importlib.metadata import version
 
 import pytest
 
-from eval.normalize import TEXT_RULES, normalize
+from asr_server.accuracy.normalize import TEXT_RULES, normalize
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from eval.alignment import align
+from asr_server.accuracy.alignment import align
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.manifest import Clip, ManifestError, TimedWord, read_manifest
+from asr_server.accuracy.manifest import Clip, ManifestError, TimedWord, read_manifest
 
 
 def write(folder: Path, *rows: object) -> Path:

@@ -43,10 +43,10 @@ class Clip:
         return max((word.end_s for word in self.words), default=None)
 
 
-def read_manifest(path: Path, *, want_audio: bool = True) -> list[Clip]:
+def read_manifest(path: Path, *, want_audio: bool = True, want_text: bool = True) -> list[Clip]:
     """Every clip, in order. Raises ManifestError: no file, not JSON, a field missing or of the wrong kind, no audio file, an id twice.
 
-    Without `want_audio` audio files may be missing.
+    Without `want_audio` audio files may be missing, without `want_text` texts.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -58,7 +58,7 @@ def read_manifest(path: Path, *, want_audio: bool = True) -> list[Clip]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        clip = _clip(path, number, line, want_audio=want_audio)
+        clip = _clip(path, number, line, want_audio=want_audio, want_text=want_text)
         if clip.id in clips:
             raise ManifestError(f"{path}:{number}: id {clip.id!r} stands on an earlier line already")
         clips[clip.id] = clip
@@ -67,13 +67,13 @@ def read_manifest(path: Path, *, want_audio: bool = True) -> list[Clip]:
     return list(clips.values())
 
 
-def _clip(path: Path, number: int, line: str, *, want_audio: bool) -> Clip:
+def _clip(path: Path, number: int, line: str, *, want_audio: bool, want_text: bool) -> Clip:
     row = _Row(f"{path}:{number}", line)
     audio = row.text("audio") or row.text("audio_filepath")
     if not audio:
         raise ManifestError(f"{row.place}: audio (or audio_filepath) is missing")
     text = row.text("text")
-    if text is None:
+    if text is None and want_text:
         raise ManifestError(f'{row.place}: text is missing; "" says that nothing is spoken')
     if row.seconds("offset"):
         raise ManifestError(f"{row.place}: offset is not supported, one file a clip is")
@@ -84,7 +84,7 @@ def _clip(path: Path, number: int, line: str, *, want_audio: bool) -> Clip:
     return Clip(
         id=row.text("id") or audio,
         audio=file,
-        text=text,
+        text=text or "",
         set=row.text("set") or "all",
         language=row.text("language") or "en",
         duration_s=duration_s if duration_s is not None else row.seconds("duration"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.alignment import Pair, align
+from asr_server.accuracy.alignment import Pair, align
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=8).map(" ".join)
 

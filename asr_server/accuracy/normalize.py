@@ -13,7 +13,7 @@ from functools import cache
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishSpellingNormalizer, EnglishTextNormalizer
 
-from eval.language import primary_tag
+from asr_server.accuracy.language import primary_tag
 
 TEXT_RULES = "whisper-normalizer 0.1.15, words only, 1"
 """Name of the rules, for reports. The package is pinned to this version; the last number is ours."""

@@ -1,0 +1,142 @@
+"""What users say of segments: counted against what was recognised, kept in the journal, and watched.
+
+Texts of finals are remembered for a while, in memory only, so that the right text can be held against them. Neither is ever stored: only
+how many words there were, and how many of them were wrong.
+"""
+
+import asyncio
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast, get_args
+
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.errors import Unknown, WrongOrder
+from asr_server.watch import attributes as names
+from asr_server.watch.concept import ConceptWatch
+from asr_server.watch.journal.rows import FeedbackKind, FeedbackRow, Row, SegmentRow
+from asr_server.watch.labels import labels_in, labels_of
+from asr_server.watch.observer import Attributes, SegmentRecord
+
+MAX_REMEMBERED = 10_000
+REMEMBERED_S = 3_600.0
+
+
+class Told(Protocol):
+    """As `api.feedback.Said`."""
+
+    @property
+    def segment_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def corrected(self) -> str: ...
+    @property
+    def shown(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+    language: str
+    labels: Mapping[str, str]
+    at_s: float
+
+
+class FeedbackDesk:
+    """An `Observer` that remembers texts, and takes what is said of them. Used on the event loop."""
+
+    def __init__(
+        self,
+        keep: Callable[[Row], Awaitable[None]],
+        find: Callable[[str], SegmentRow | None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+        unix: Callable[[], float] = time.time,
+    ) -> None:
+        """`keep` returns when a row is on the disk; `find` looks for a segment there, and may block."""
+        self._keep = keep
+        self._find = find
+        self._now = now
+        self._unix = unix
+        self._texts: OrderedDict[str, _Text] = OrderedDict()
+        self._counts: Counter[tuple[str, ...]] = Counter({(kind,): 0 for kind in get_args(FeedbackKind)})
+        self._errors = ErrorCounts.zero()
+        self.concept = ConceptWatch()
+
+    @property
+    def counts(self) -> Mapping[tuple[str, ...], float]:
+        """How often what was said, by kind. May be called from any thread."""
+        return self._counts.copy()
+
+    @property
+    def errors(self) -> ErrorCounts:
+        """Of all texts that were corrected."""
+        return self._errors
+
+    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_RememberedCall":
+        return _RememberedCall(self._remember, labels_of(metadata))
+
+    async def take(self, told: Told) -> ErrorCounts | None:
+        """Returns once it is kept. Raises `Unknown`, `WrongOrder` and `NotKept`."""
+        remembered = self._recall(told.segment_id)
+        if remembered is None:
+            row = await asyncio.to_thread(self._find, told.segment_id)
+            if row is None:
+                raise Unknown(f"segment_id {told.segment_id!r}: this server knows of no such segment")
+            remembered = _Text(told.shown, row.language, {"client": row.client} if row.client else {}, 0.0)
+            if told.kind == "corrected" and not told.shown:
+                raise WrongOrder("shown_transcript: is needed, the server remembers no text of that segment any more")
+        kind = cast(FeedbackKind, told.kind)
+        errors: ErrorCounts | None = None
+        if kind == "corrected":
+            heard, language = remembered.text, remembered.language
+            errors = await asyncio.to_thread(_errors, told.corrected, heard, language)
+        counted = errors or ErrorCounts.zero()
+        row_ = FeedbackRow(told.segment_id, kind, self._unix(), counted.words, counted.substitutions, counted.deletions, counted.insertions)
+        await self._keep(row_)
+        self._counts[(kind,)] += 1
+        if errors is not None:
+            self._errors += errors
+            self.concept.push(errors, remembered.labels)
+        return errors
+
+    def _remember(self, record: SegmentRecord, labels: Mapping[str, str]) -> None:
+        if record.failed or not record.id:
+            return
+        self._texts[record.id] = _Text(record.text, str(record.attributes.get(names.LANGUAGE, "")), dict(labels), self._now())
+        if len(self._texts) > MAX_REMEMBERED:
+            self._texts.popitem(last=False)
+
+    def _recall(self, segment_id: str) -> _Text | None:
+        """Nothing that is older than it may be is kept, not even unread."""
+        oldest_s = self._now() - REMEMBERED_S
+        while self._texts and next(iter(self._texts.values())).at_s < oldest_s:
+            self._texts.popitem(last=False)
+        return self._texts.get(segment_id)
+
+
+def _errors(corrected: str, heard: str, language: str) -> ErrorCounts:
+    return count_errors(normalize(corrected, language or "en"), normalize(heard, language or "en"))
+
+
+class _RememberedCall:
+    __slots__ = ("_labels", "_remember")
+
+    trace_id = ""
+
+    def __init__(self, remember: Callable[[SegmentRecord, Mapping[str, str]], None], labels: dict[str, str]) -> None:
+        self._remember = remember
+        self._labels = labels
+
+    def describe(self, attributes: Attributes) -> None:
+        self._labels.update(labels_in(attributes))
+
+    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
+
+    def segment(self, record: SegmentRecord) -> None:
+        self._remember(record, self._labels)
+
+    def close(self, status: str, message: str, at_s: float) -> None: ...

@@ -1,0 +1,80 @@
+"""What became of golden clips: how many words were wrong the last time each was spoken, and the first time.
+
+The same audio every time, so what has changed is the server.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from asr_server.accuracy.wer import ErrorCounts, total
+from asr_server.watch.journal.rows import ProbeRow, Row
+
+
+class Probed(Protocol):
+    """As `api.probing.Probed`."""
+
+    @property
+    def clip(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def errors(self) -> ErrorCounts: ...
+    @property
+    def ttfs_ms(self) -> float | None: ...
+    @property
+    def late(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    errors: ErrorCounts
+    ttfs_ms: float | None
+
+
+class Probes:
+    """May be read from any thread."""
+
+    def __init__(self, put: Callable[[Row], None] = lambda _: None, unix: Callable[[], float] = time.time) -> None:
+        """`put` keeps a row of each."""
+        self._put = put
+        self._unix = unix
+        self._first: dict[str, ErrorCounts] = {}
+        self._last: dict[str, _Last] = {}
+
+    def add(self, probed: Probed) -> None:
+        self._first.setdefault(probed.clip, probed.errors)
+        self._last[probed.clip] = _Last(probed.errors, probed.ttfs_ms)
+        errors = probed.errors
+        self._put(
+            ProbeRow(
+                at_s=self._unix(),
+                clip=probed.clip,
+                model=probed.model,
+                words=errors.words,
+                substitutions=errors.substitutions,
+                deletions=errors.deletions,
+                insertions=errors.insertions,
+                ttfs_ms=probed.ttfs_ms,
+                late=probed.late,
+            )
+        )
+
+    @property
+    def wer(self) -> float | None:
+        """Of every clip, the last time it was spoken. None before the first."""
+        return total(one.errors for one in tuple(self._last.values())).rate
+
+    @property
+    def wer_change(self) -> float | None:
+        """Of every clip, the last time against the first: 0.02 is two points more."""
+        last, first = self.wer, total(tuple(self._first.values())).rate
+        return None if last is None or first is None else last - first
+
+    @property
+    def ttfs_s(self) -> float | None:
+        """Median time to final text of the clips, the last time each was spoken."""
+        times = sorted(one.ttfs_ms for one in tuple(self._last.values()) if one.ttfs_ms is not None)
+        return times[math.ceil(len(times) / 2) - 1] / 1000 if times else None

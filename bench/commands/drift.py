@@ -1,0 +1,237 @@
+"""`python -m bench drift`."""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import soundfile
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from asr_server.accuracy.manifest import Clip, read_manifest
+from asr_server.api.client import Client
+from asr_server.api.clip import decode_clip, play
+from asr_server.api.options import ClientOptions, StreamOptions
+from asr_server.local_server import local_server, serve_command
+from asr_server.machine import usable_cores
+from asr_server.watch.drift.reference import Origin, Reference
+from asr_server.watch.journal.reading import read_journal
+from asr_server.watch.labels import CLIENT
+from audio_norm import DataDefinition, Frames, Span, load_definition, to_int16
+from bench.changed import CHANGES, Recorded
+from bench.clips import up_to
+from bench.commands.speaking import JsonOption, ManifestOption, ModelOption
+from bench.drift import QUIET_SEGMENTS, Heard, How, Search, alarms, cost_us, halves, quiet_sequence, reference_of, search, watched
+from bench.machine import machine
+from bench.pace import CHUNK_MS
+from eval.audio import read_frames
+from eval.commands.hearing import of_manifest
+from eval.commands.requiring import closing_with, require_option, requirements_of
+from eval.console import check_writable, progress, write_json
+from eval.robustness.distort import CannotDistort
+
+AS_RECORDED = "as recorded"
+OTHER_LANGUAGE = "another language"
+AT_A_TIME = 2
+BUDGET_MS = 5_000
+"""Nobody waits for an answer here."""
+FIELDS = ("clips", "segments", "reference_segments", "false_alarms", "found", "cost_us", "manifest", "machine", "system")
+
+
+def drift_command(
+    *,
+    manifest: ManifestOption,
+    json: JsonOption,
+    language: Annotated[str, typer.Option(help="Clips in other languages are what comes when the language changes.")] = "en",
+    sequences: Annotated[int, typer.Option(min=1, help="Of each kind.")] = 20,
+    max_duration_s: Annotated[float, typer.Option("--max-duration-s", min=1.0, help="Longer clips are left out.")] = 30.0,
+    limit: Annotated[int | None, typer.Option(min=2, help="The first so many of the clips of the language, and of others.")] = None,
+    model: ModelOption = None,
+    require: Annotated[list[str] | None, require_option("'false_alarms.alarms==0'")] = None,
+) -> int:
+    """How soon a change of what comes in is found, and how often one is told where there is none.
+
+    A server hears the clips, as they are and changed. One half of them is the reference; segments of the others come in random order in
+    front of the detectors: 2,000 as they were, or 300 and then changed ones, all at once or more and more of them over 500.
+    """
+    check_writable(json, inputs=[manifest])
+    requirements = requirements_of(require, FIELDS)
+    clips = list(up_to(read_manifest(manifest), max_duration_s))
+    usual = list(islice((clip for clip in clips if _primary(clip) == language), limit))
+    others = list(islice((clip for clip in clips if _primary(clip) != language), limit))
+    if len(usual) < 2:
+        raise typer.BadParameter(
+            f"{manifest} has {len(usual)} clips in {language} of up to {max_duration_s:g} s, wanted 2", param_hint="--manifest"
+        )
+    heard, origin = asyncio.run(_hear(_spoken(usual, others), language, model or ""))
+    result: dict[str, Any] = {
+        "clips": len(usual),
+        "segments": {name: sum(len(one.segments) for one in all_of) for name, all_of in heard.items()},
+        **_in_front_of_detectors(heard, origin, sequences),
+        "manifest": of_manifest(manifest, json),
+        "machine": machine(),
+        "system": str(origin),
+    }
+    write_json(json, result)
+    Console(highlight=False).print(_table(result))
+    return closing_with(requirements, result)
+
+
+def _primary(clip: Clip) -> str:
+    return clip.language.split("-")[0].lower()
+
+
+# ------------------------------------------------------------------------------------------------------------------- hearing
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A clip to be spoken under a condition."""
+
+    condition: str
+    clip: Clip
+
+
+def _spoken(usual: Sequence[Clip], others: Sequence[Clip]) -> list[_Spoken]:
+    return [
+        *(_Spoken(name, clip) for name in (AS_RECORDED, *CHANGES) for clip in usual),
+        *(_Spoken(OTHER_LANGUAGE, clip) for clip in others),
+    ]
+
+
+async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[dict[str, list[Heard]], Origin]:
+    """By condition. Recordings that lack what a condition is measured by are left out under it."""
+    definition = load_definition()
+    with tempfile.TemporaryDirectory(prefix="bench-drift-") as folder:
+        journal, config = Path(folder) / "journal.db", Path(folder) / "config.yaml"
+        config.write_text(yaml.safe_dump({"telemetry": {"journal": str(journal)}}), encoding="utf-8")
+        async with local_server(serve_command(model, config)) as server:
+            with progress("hearing", len(spoken)) as heard:
+                left = iter(enumerate(spoken))
+
+                async def speak() -> None:
+                    for number, one in left:
+                        audio = await asyncio.to_thread(_changed, one, definition)
+                        if audio is not None:
+                            await _speak(server.address, str(number), audio, language)
+                        heard()
+
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(AT_A_TIME):
+                        group.create_task(speak())
+            async with Client(server.address) as client:
+                system = (await client.server_info()).system()
+        rows = [row for row in read_journal(journal).segments if row.outcome != "failed"]
+    by_number: dict[str, list[Mapping[str, float]]] = {}
+    for row in rows:
+        by_number.setdefault(row.client, []).append(watched(row.profile))
+    by_condition: dict[str, list[Heard]] = {}
+    for number, one in enumerate(spoken):
+        if str(number) in by_number:
+            by_condition.setdefault(one.condition, []).append(Heard(one.clip.id, tuple(by_number[str(number)])))
+    return by_condition, Origin(system.data_definition, system.model, system.weights_sha256, "bench drift")
+
+
+async def _speak(address: str, name: str, audio: bytes, language: str) -> None:
+    async with Client(address, options=ClientOptions(metadata=((CLIENT, name),))) as client:
+        clip = decode_clip(audio)
+        options = StreamOptions(language_code=language, latency_budget_ms=BUDGET_MS, interim_results=False).for_clip(clip)
+        chunks = play(clip.chunks(CHUNK_MS), clip.bytes_per_second, realtime=False)
+        async for _heard in client.stream(chunks, options):
+            pass
+
+
+def _changed(spoken: _Spoken, definition: DataDefinition) -> bytes | None:
+    """As a WAV file; None where that cannot be."""
+    frames, rate_hz = read_frames(spoken.clip)
+    change = CHANGES.get(spoken.condition)
+    if change is not None:
+        try:
+            frames = change(Recorded(frames, rate_hz, _speech(frames, rate_hz, definition), seed=len(frames)))
+        except CannotDistort:
+            return None
+    if not len(frames):
+        return None
+    content = io.BytesIO()
+    soundfile.write(content, to_int16(frames), rate_hz, format="WAV", subtype="PCM_16")
+    return content.getvalue()
+
+
+def _speech(frames: Frames, rate_hz: int, definition: DataDefinition) -> tuple[Span, ...]:
+    """In samples of the recording."""
+    to_hz = definition.audio.rate_hz
+    found = definition.whole_window(frames, rate_hz).speech
+    own = ((span.start_sample * rate_hz // to_hz, min(span.end_sample * rate_hz // to_hz, len(frames))) for span in found)
+    return tuple(Span(start, end) for start, end in own if start < end)
+
+
+# ----------------------------------------------------------------------------------------------------------------- detecting
+
+
+def _in_front_of_detectors(heard: Mapping[str, Sequence[Heard]], origin: Origin, sequences: int) -> dict[str, Any]:
+    one_half, other_half = halves(heard[AS_RECORDED])
+    reference = reference_of(one_half, origin)
+    test_clips = {one.clip for one in other_half}
+    after = {
+        name: [one for one in all_of if name == OTHER_LANGUAGE or one.clip in test_clips]
+        for name, all_of in heard.items()
+        if name != AS_RECORDED
+    }
+    asked = [(name, how) for name in after for how in get_args(How)]
+    with ProcessPoolExecutor(usable_cores()) as pool, progress("detecting", sequences + len(asked)) as done:
+        quiet = [pool.submit(_quiet, reference, other_half, seed) for seed in range(sequences)]
+        searches = [pool.submit(search, reference, Search(name, how, other_half, after[name]), sequences) for name, how in asked]
+        told = [_awaited(future.result(), done) for future in quiet]
+        found = [_awaited(future.result(), done) for future in searches]
+    by_feature: dict[str, int] = {}
+    for name in (name for names in told for name in names):
+        by_feature[name] = by_feature.get(name, 0) + 1
+    return {
+        "reference_segments": reference.segments,
+        "false_alarms": {
+            "sequences": sequences,
+            "segments_each": QUIET_SEGMENTS,
+            "alarms": sum(by_feature.values()),
+            "sequences_with_any": sum(bool(names) for names in told),
+            "features": by_feature,
+        },
+        "found": [one.as_json() for one in found],
+        "cost_us": round(cost_us(reference, other_half, {"client": "bench", "encoding": "LINEAR16", "language": "en"}), 1),
+    }
+
+
+def _awaited(result: Any, done: Callable[[], None]) -> Any:  # noqa: ANN401 - whatever it is
+    done()
+    return result
+
+
+def _quiet(reference: Reference, heard: Sequence[Heard], seed: int) -> list[str]:
+    """Features of which something was told."""
+    return [alarm.feature for alarm in alarms(reference, quiet_sequence(heard, seed))]
+
+
+def _table(result: Mapping[str, Any]) -> Table:
+    quiet = result["false_alarms"]
+    table = Table(
+        caption=f"where nothing changes: {quiet['alarms']} false alarms in {quiet['sequences']} sequences of "
+        f"{quiet['segments_each']} segments; {result['cost_us']:.0f} us a segment"
+    )
+    for column in ("change", "how", "found", "delay, segments: p50", "p95", "first told of"):
+        table.add_column(column, justify="left" if column in ("change", "how", "first told of") else "right")
+    for one in result["found"]:
+        delay = one["delay_segments"]
+        first = ", ".join(islice(one["first"], 3))
+        table.add_row(one["change"], one["how"], f"{one['found']} of {one['sequences']}", *map(_whole, (delay["p50"], delay["p95"])), first)
+    return table
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
