@@ -98,7 +98,8 @@ async def _serve(
             return
         engines = loading.result()
         async with Worker(engines.main, _worker_options(settings, engines.main), smaller=engines.smaller) as worker:
-            host = replace(_host(settings, definition, engines, worker), feedback=watching.feedback)
+            second = watching.second_opinions(worker, settings.engine.beam_size, admission.number)
+            host = replace(_host(settings, definition, engines, worker), feedback=watching.feedback, second=second)
             service.open(host)
             origin = Origin(definition.version, engines.main.release.model, engines.main.release.weights_sha256, "recognised by a server")
             # What has been loaded stays: the garbage collector need not look at it again, which would hold up the loop for tens of ms.

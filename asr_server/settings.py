@@ -92,6 +92,9 @@ class TelemetrySettings:
     """File in which a row is kept for each segment, and what users say of it. Without it nothing can be said (`SubmitFeedback`)."""
     journal_days: Annotated[float, Field(gt=0)] = 30.0
     """Older rows are let go of."""
+    second_opinions: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the segments of streams that are decoded once more by the widest search, when nobody waits, to see how often the texts
+    differ. Wants `journal`."""
     probes: Path | None = None
     """Manifest of golden clips, which the server speaks to itself while nobody else speaks: their error rate and time are metrics."""
     probe_every_s: Annotated[float, Field(ge=1)] = 60.0

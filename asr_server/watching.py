@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +12,7 @@ from asr_server.accuracy.wer import ErrorCounts
 from asr_server.api.admission import Admission
 from asr_server.api.host import Host
 from asr_server.api.probing import Prober
+from asr_server.api.second import SecondOpinions
 from asr_server.engine.worker import Worker
 from asr_server.errors import BadSettings
 from asr_server.machine import resident_bytes
@@ -69,6 +70,9 @@ class Watching:
         except BaseException:
             self._telemetry.shutdown()
             raise
+        if journal is None and wished.second_opinions:
+            self._telemetry.shutdown()
+            raise BadSettings("telemetry.second_opinions wants a journal: set telemetry.journal")
         self._journal = journal
         self.feedback: FeedbackDesk | None = None
         self._recent = RecentSegments()
@@ -79,6 +83,8 @@ class Watching:
             listeners += [JournalListener(journal.put), self.feedback]
         self._golden = _golden_clips(wished.probes)
         self._probe_every_s = wished.probe_every_s
+        self._second_share = wished.second_opinions
+        self.second: SecondOpinions | None = None
         self._probes = Probes(journal.put if journal is not None else lambda _: None)
         self._probing: asyncio.Task[None] | None = None
         self._drift: DriftMonitor | None = None
@@ -109,6 +115,8 @@ class Watching:
         """The server is ready."""
         self._admission, self._worker = admission, host.worker
         self._telemetry.look_at(*_looked_at(admission, host.worker, self.stalls))
+        if self.second is not None and self.feedback is not None:
+            self._telemetry.look_at(*_of_doubts(self.feedback, self.second))
         if self._golden:
             prober = Prober(self._golden, self._probe_every_s, host, admission.number, self._probes.add)
             self._probing = asyncio.create_task(prober.run(), name="golden-clips")
@@ -125,6 +133,16 @@ class Watching:
         if self._journal is not None and self.feedback is not None:
             self._telemetry.look_at(*_of_users(self._journal, self.feedback))
 
+    def second_opinions(self, worker: Worker, beam_size: int, number: Callable[[], int]) -> SecondOpinions | None:
+        """Who gives them; None where they are not wished for."""
+        journal, desk = self._journal, self.feedback
+        if not self._second_share or journal is None or desk is None:
+            return None
+        self.second = SecondOpinions(
+            worker, self._second_share, beam_size, number, lambda segment_id, errors: desk.second_opinion(segment_id, errors, journal.put)
+        )
+        return self.second
+
     async def stop_probing(self) -> None:
         """Before the worker ends."""
         if self._probing is not None:
@@ -136,7 +154,8 @@ class Watching:
 
         Worse texts are a concept's drift only where the audio is as it was; by the texts that users corrected they are that in any case.
         """
-        is_worse = self.feedback is not None and bool(self.feedback.concept.worse)
+        desk = self.feedback
+        is_worse = desk is not None and bool(desk.concept.worse or desk.doubts.worse)
         if self._drift is None or self._drift.reference is None:
             return DriftStatus(concept=is_worse)
         reference, kinds = self._drift.reference, self._drift.kinds
@@ -208,6 +227,18 @@ def _of_probes(probes: Probes, prober: Prober) -> tuple[Looked, ...]:
         Gauge("asr.probe.time_to_final", "s", "Median time to final text of the golden clips.", lambda: probes.ttfs_s),
         Count("asr.probe.skipped", "{probe}", "Golden clips put off since callers spoke.", (), lambda: {(): prober.skipped}),
         Count("asr.probe.failed", "{probe}", "Golden clips that could not be heard.", (), lambda: {(): prober.failed}),
+    )
+
+
+def _of_doubts(desk: FeedbackDesk, second: SecondOpinions) -> tuple[Looked, ...]:
+    def words() -> dict[tuple[str, ...], float]:
+        return {("said",): desk.disagreement.words, ("wrong",): desk.disagreement.errors}
+
+    return (
+        Count("asr.second_opinion", "{word}", "Words of second opinions, and those that differ.", (WORD_KIND,), words),
+        Count(
+            "asr.second_opinion.skipped", "{segment}", "Segments that nobody had time to decode again.", (), lambda: {(): second.skipped}
+        ),
     )
 
 

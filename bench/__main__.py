@@ -8,6 +8,7 @@ import typer
 from bench.commands.capacity import capacity_command
 from bench.commands.compare import compare_command
 from bench.commands.curve import curve_command
+from bench.commands.day import day_command
 from bench.commands.drift import drift_command
 from bench.commands.idle import idle_command
 from bench.commands.latency import latency_command
@@ -25,6 +26,7 @@ app.command("curve")(curve_command)
 app.command("soak")(soak_command)
 app.command("idle")(idle_command)
 app.command("overload")(overload_command)
+app.command("day")(day_command)
 app.command("drift")(drift_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)

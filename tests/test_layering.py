@@ -74,6 +74,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.api.admission",
         "asr_server.api.host",
         "asr_server.api.probing",
+        "asr_server.api.second",
         "asr_server.engine.worker",
         "asr_server.errors",
         "asr_server.machine",
@@ -148,10 +149,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.session",
         "asr_server.transcript",
         "asr_server.version",
+        "asr_server.report",
         "asr_server.watch.drift",  # the detectors it measures
-        "asr_server.watch.journal.reading",
+        "asr_server.watch.journal",
         "asr_server.watch.labels",
         "asr_server.watch.stall",
+        "asr_server.watch.status",
         "eval",
     ),
 }

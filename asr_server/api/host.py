@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from asr_server.api.admission import Load
 from asr_server.api.feedback import Feedback
+from asr_server.api.second import SecondOpinions
 from asr_server.api.wire import Served, system_version
 from asr_server.engine.engine import Engine, Release
 from asr_server.engine.worker import Worker
@@ -28,6 +29,8 @@ class Host:
     """What decodes in its stead where there is more hurry than weight."""
     feedback: Feedback | None = None
     """Takes what users say of segments; None: nobody does."""
+    second: SecondOpinions | None = None
+    """Decodes a few segments once more; None: nobody does."""
     instance: str = field(default_factory=lambda: secrets.token_hex(4))
     """Unlike that of any other server, or of this one before it was started again."""
 

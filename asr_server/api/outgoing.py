@@ -122,6 +122,8 @@ class Outbox:
             system=self._host.system_of(ready.decoded.release),
         )
         self._tell(record)
+        if self._host.second is not None:
+            self._host.second.consider(self._id_of(ready.final.segment), ready.decoded, ready.final.hypothesis)
 
     def _tell(self, record: SegmentRecord) -> None:
         self._call.segment(replace(record, trace_id=self._call.trace_id, id=self._id_of(record.index)))

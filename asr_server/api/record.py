@@ -11,6 +11,7 @@ from asr_server.pb import asr_pb2 as pb
 from asr_server.transcript import Hypothesis
 from asr_server.watch import attributes as names
 from asr_server.watch.observer import Attribute, SegmentRecord, Stage
+from audio_norm import audio_profile
 
 
 def system_attributes(system: pb.SystemVersion) -> dict[str, Attribute]:
@@ -79,9 +80,12 @@ def segment_record(
 
 def _profile(decoded: Decoded, hypothesis: Hypothesis) -> dict[str, Attribute]:
     """What the audio and its text are like; what could not be measured is left out."""
-    if decoded.profiled is None:
+    job = decoded.job
+    if job is None:
         return {}
-    profile = decoded.profiled()
+    # What is heard again before it belongs to the segment before.
+    from_sample = None if job.options.said is None else job.options.said.until_sample
+    profile = audio_profile(job.window, decoded.normalized, from_sample=from_sample)
     audio: dict[str, float | None] = asdict(profile)
     spoken_s = profile.duration_s * profile.speech_ratio
     words = hypothesis.text.split()

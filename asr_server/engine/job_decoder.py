@@ -18,7 +18,7 @@ from asr_server.errors import AsrError, EngineFailed
 from asr_server.events import Purpose, Tier
 from asr_server.transcript import Hypothesis
 from asr_server.watch.observer import Stage
-from audio_norm import AudioProfile, Normalized, audio_profile
+from audio_norm import Normalized
 
 _LOOKED_AT = 4
 """Times as many as may be decoded together are asked to join: to plan one takes time, too."""
@@ -150,7 +150,7 @@ class JobDecoder:
             if normalized.rejected is None:
                 return _Ready(item, normalized, stages, planned or self._plan(job, self._workload(job, normalized), factors))
             nothing = Decoding(Hypothesis(rejected=normalized.rejected))
-            outcome = Decoded(nothing, normalized, NO_DECODE, stages, self._engine.release, _profiled(job, normalized))
+            outcome = Decoded(nothing, normalized, NO_DECODE, stages, self._engine.release, _kept(job))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this job only
             outcome = _as_ours(error)
         company.done(item, outcome)
@@ -239,8 +239,8 @@ class JobDecoder:
         """Time that a job waits for others of its batch is time of recognition."""
         parts = tuple(Stage(f"asr.{span.name}", span.start_s, span.end_s) for span in decoding.spans)
         asr = Stage("asr", ready.ready_s, self._now(), parts=parts)
-        profiled = _profiled(ready.item.work, ready.normalized)
-        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release, profiled)
+        job = _kept(ready.item.work)
+        return Decoded(decoding, ready.normalized, ready.plan, (*ready.stages, asr), self._model(ready.plan).release, job)
 
     def _workload(self, job: DecodeJob, audio: Normalized) -> Workload:
         return Workload.of(audio, job.options, self._options.margin_ms)
@@ -284,12 +284,9 @@ class JobDecoder:
         return set(wanted) <= set(smaller.languages)
 
 
-def _profiled(job: DecodeJob, normalized: Normalized) -> Callable[[], AudioProfile] | None:
-    """Of what may become a final, should it become one. What is heard again before it belongs to the one before."""
-    if job.purpose is Purpose.PARTIAL:
-        return None
-    from_sample = None if job.options.said is None else job.options.said.until_sample
-    return lambda: audio_profile(job.window, normalized, from_sample=from_sample)
+def _kept(job: DecodeJob) -> DecodeJob | None:
+    """Of what may become a final."""
+    return None if job.purpose is Purpose.PARTIAL else job
 
 
 def _asked(ready: _Ready[Item]) -> tuple[Normalized, DecodeOptions]:

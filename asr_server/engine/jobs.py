@@ -9,7 +9,7 @@ from asr_server.engine.planner import Plan, Sacrifice
 from asr_server.events import Purpose
 from asr_server.transcript import Word
 from asr_server.watch.observer import Stage
-from audio_norm import AudioProfile, Normalized, SpeechWindow
+from audio_norm import Normalized, SpeechWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Decoded:
     speculative job ran, in part or all, before the response clock started."""
     release: Release
     """Which model decoded it; of rejected audio the main one."""
-    profiled: Callable[[], AudioProfile] | None = None
-    """Finds out what the audio is like, without what was told of it before, in about half a millisecond. None of a partial."""
+    job: DecodeJob | None = None
+    """What was asked, for those who want to know more of it. None of a partial."""
 
     @property
     def batch(self) -> int:

@@ -13,6 +13,8 @@ from asr_server.accuracy.wer import ErrorCounts
 
 ALL = ("all", "")
 MAX_SLICES = 64
+LEAST_WORDS = 200
+"""For which a slice that became worse is told so."""
 DELTA = 0.002
 """How sure: the library's default, since a value a word is plenty."""
 
@@ -24,6 +26,10 @@ class _Watched:
     worse: bool = False
     before: float = 0.0
     """Error rate of the words that were let go of when it became worse."""
+    since: int = 0
+    """Words since then."""
+    peak: float = 0.0
+    """The highest rate since then."""
 
 
 class ConceptWatch:
@@ -43,7 +49,7 @@ class ConceptWatch:
 
     @property
     def worse(self) -> tuple[tuple[str, str], ...]:
-        """Slices whose error rate has risen, and has not come back."""
+        """Slices whose error rate has risen, and has not come down by half of that."""
         return tuple(one for one, watched in tuple(self._slices.items()) if watched.worse)
 
     def error_rate(self, one: tuple[str, str] = ALL) -> float | None:
@@ -56,12 +62,13 @@ class ConceptWatch:
         before = float(watched.adwin.estimation)
         watched.adwin.update(value)  # type: ignore[no-untyped-call]
         watched.words += 1
-        if watched.adwin.drift_detected:
-            now = float(watched.adwin.estimation)
-            if now > before:
-                watched.worse, watched.before = True, watched.before if watched.worse else before
-            elif now <= watched.before:
-                watched.worse = False
+        now = float(watched.adwin.estimation)
+        if watched.worse:
+            watched.peak = max(watched.peak, now)
+            watched.since += 1
+            watched.worse = watched.since < LEAST_WORDS or now > (watched.before + watched.peak) / 2
+        elif watched.adwin.drift_detected and now > before:
+            watched.worse, watched.before, watched.peak, watched.since = True, before, now, 0
 
 
 def _spread(errors: ErrorCounts) -> Iterator[float]:

@@ -64,7 +64,9 @@ class FeedbackDesk:
         self._texts: OrderedDict[str, _Text] = OrderedDict()
         self._counts: Counter[tuple[str, ...]] = Counter({(kind,): 0 for kind in get_args(FeedbackKind)})
         self._errors = ErrorCounts.zero()
-        self.concept = ConceptWatch()
+        self._doubts = ErrorCounts.zero()
+        self.concept, self.doubts = ConceptWatch(), ConceptWatch()
+        """Of texts that users corrected, and of second opinions."""
 
     @property
     def counts(self) -> Mapping[tuple[str, ...], float]:
@@ -75,6 +77,20 @@ class FeedbackDesk:
     def errors(self) -> ErrorCounts:
         """Of all texts that were corrected."""
         return self._errors
+
+    @property
+    def disagreement(self) -> ErrorCounts:
+        """Of all second opinions."""
+        return self._doubts
+
+    def second_opinion(self, segment_id: str, errors: ErrorCounts, put: Callable[[Row], None]) -> None:
+        """A segment was decoded once more, and `errors` is how its text differs. `put` keeps a row, if that can be done without waiting."""
+        remembered = self._recall(segment_id)
+        self._doubts += errors
+        self.doubts.push(errors, remembered.labels if remembered is not None else {})
+        put(
+            FeedbackRow(segment_id, "second_opinion", self._unix(), errors.words, errors.substitutions, errors.deletions, errors.insertions)
+        )
 
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_RememberedCall":
         return _RememberedCall(self._remember, labels_of(metadata))
@@ -94,9 +110,7 @@ class FeedbackDesk:
         if kind == "corrected":
             heard, language = remembered.text, remembered.language
             errors = await asyncio.to_thread(_errors, told.corrected, heard, language)
-        counted = errors or ErrorCounts.zero()
-        row_ = FeedbackRow(told.segment_id, kind, self._unix(), counted.words, counted.substitutions, counted.deletions, counted.insertions)
-        await self._keep(row_)
+        await self._keep(_row(told.segment_id, kind, self._unix(), errors or ErrorCounts.zero()))
         self._counts[(kind,)] += 1
         if errors is not None:
             self._errors += errors
@@ -116,6 +130,10 @@ class FeedbackDesk:
         while self._texts and next(iter(self._texts.values())).at_s < oldest_s:
             self._texts.popitem(last=False)
         return self._texts.get(segment_id)
+
+
+def _row(segment_id: str, kind: FeedbackKind, at_s: float, errors: ErrorCounts) -> FeedbackRow:
+    return FeedbackRow(segment_id, kind, at_s, errors.words, errors.substitutions, errors.deletions, errors.insertions)
 
 
 def _errors(corrected: str, heard: str, language: str) -> ErrorCounts:

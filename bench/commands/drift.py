@@ -17,21 +17,26 @@ from rich.console import Console
 from rich.table import Table
 
 from asr_server.accuracy.manifest import Clip, read_manifest
+from asr_server.accuracy.normalize import normalize
+from asr_server.accuracy.wer import ErrorCounts, count_errors, total
 from asr_server.api.client import Client
 from asr_server.api.clip import decode_clip, play
 from asr_server.api.options import ClientOptions, StreamOptions
+from asr_server.api.results import Result
 from asr_server.local_server import local_server, serve_command
 from asr_server.machine import usable_cores
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.journal.reading import read_journal
+from asr_server.watch.journal.rows import FeedbackRow, SegmentRow
 from asr_server.watch.labels import CLIENT
 from audio_norm import DataDefinition, Frames, Span, load_definition, to_int16
 from bench.changed import CHANGES, Recorded
 from bench.clips import up_to
 from bench.commands.speaking import JsonOption, ManifestOption, ModelOption
-from bench.drift import QUIET_SEGMENTS, Heard, How, Search, alarms, cost_us, halves, quiet_sequence, reference_of, search, watched
+from bench.drift import QUIET_SEGMENTS, Found, Heard, How, Search, alarms, cost_us, halves, quiet_sequence, reference_of, search, watched
 from bench.machine import machine
 from bench.pace import CHUNK_MS
+from bench.predictors import Judged, means_of, predictors
 from eval.audio import read_frames
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
@@ -40,10 +45,22 @@ from eval.robustness.distort import CannotDistort
 
 AS_RECORDED = "as recorded"
 OTHER_LANGUAGE = "another language"
-AT_A_TIME = 2
+AT_A_TIME, WORKERS = 2, 6
 BUDGET_MS = 5_000
 """Nobody waits for an answer here."""
-FIELDS = ("clips", "segments", "reference_segments", "false_alarms", "found", "cost_us", "manifest", "machine", "system")
+FIELDS = (
+    "clips",
+    "segments",
+    "wer",
+    "reference_segments",
+    "false_alarms",
+    "found",
+    "cost_us",
+    "predictors",
+    "manifest",
+    "machine",
+    "system",
+)
 
 
 def drift_command(
@@ -71,17 +88,22 @@ def drift_command(
         raise typer.BadParameter(
             f"{manifest} has {len(usual)} clips in {language} of up to {max_duration_s:g} s, wanted 2", param_hint="--manifest"
         )
-    heard, origin = asyncio.run(_hear(_spoken(usual, others), language, model or ""))
+    heard, judged, origin = asyncio.run(_hear(_spoken(usual, others), language, model or ""))
     result: dict[str, Any] = {
         "clips": len(usual),
         "segments": {name: sum(len(one.segments) for one in all_of) for name, all_of in heard.items()},
+        "wer": {
+            name: total(one.errors for one in judged if one.condition == name).rate
+            for name in dict.fromkeys(one.condition for one in judged)
+        },
         **_in_front_of_detectors(heard, origin, sequences),
+        "predictors": predictors(judged),
         "manifest": of_manifest(manifest, json),
         "machine": machine(),
         "system": str(origin),
     }
     write_json(json, result)
-    Console(highlight=False).print(_table(result))
+    Console(highlight=False).print(_table(result), _told_by(result["predictors"]))
     return closing_with(requirements, result)
 
 
@@ -107,21 +129,23 @@ def _spoken(usual: Sequence[Clip], others: Sequence[Clip]) -> list[_Spoken]:
     ]
 
 
-async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[dict[str, list[Heard]], Origin]:
+async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[dict[str, list[Heard]], list[Judged], Origin]:
     """By condition. Recordings that lack what a condition is measured by are left out under it."""
     definition = load_definition()
     with tempfile.TemporaryDirectory(prefix="bench-drift-") as folder:
         journal, config = Path(folder) / "journal.db", Path(folder) / "config.yaml"
-        config.write_text(yaml.safe_dump({"telemetry": {"journal": str(journal)}}), encoding="utf-8")
+        # More threads than cores, so that there is always one for a second opinion: nobody waits here.
+        settings = {"telemetry": {"journal": str(journal), "second_opinions": 1.0}, "engine": {"workers": WORKERS}}
+        config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         async with local_server(serve_command(model, config)) as server:
             with progress("hearing", len(spoken)) as heard:
-                left = iter(enumerate(spoken))
+                left, texts = iter(enumerate(spoken)), dict[int, str]()
 
                 async def speak() -> None:
                     for number, one in left:
                         audio = await asyncio.to_thread(_changed, one, definition)
                         if audio is not None:
-                            await _speak(server.address, str(number), audio, language)
+                            texts[number] = await _speak(server.address, str(number), audio, language)
                         heard()
 
                 async with asyncio.TaskGroup() as group:
@@ -129,24 +153,44 @@ async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[d
                         group.create_task(speak())
             async with Client(server.address) as client:
                 system = (await client.server_info()).system()
-        rows = [row for row in read_journal(journal).segments if row.outcome != "failed"]
-    by_number: dict[str, list[Mapping[str, float]]] = {}
-    for row in rows:
-        by_number.setdefault(row.client, []).append(watched(row.profile))
+        reading = read_journal(journal)
+    by_number: dict[str, list[SegmentRow]] = {}
+    for row in reading.segments:
+        if row.outcome != "failed":
+            by_number.setdefault(row.client, []).append(row)
+    doubts = {row.segment_id: row for row in reading.feedback if row.kind == "second_opinion"}
     by_condition: dict[str, list[Heard]] = {}
+    judged: list[Judged] = []
     for number, one in enumerate(spoken):
-        if str(number) in by_number:
-            by_condition.setdefault(one.condition, []).append(Heard(one.clip.id, tuple(by_number[str(number)])))
-    return by_condition, Origin(system.data_definition, system.model, system.weights_sha256, "bench drift")
+        rows = by_number.get(str(number), [])
+        if not rows:
+            continue
+        by_condition.setdefault(one.condition, []).append(Heard(one.clip.id, tuple(watched(row.profile) for row in rows)))
+        if one.condition != OTHER_LANGUAGE:
+            judged.append(_judged(one, texts[number], rows, [doubts[row.id] for row in rows if row.id in doubts]))
+    return by_condition, judged, Origin(system.data_definition, system.model, system.weights_sha256, "bench drift")
 
 
-async def _speak(address: str, name: str, audio: bytes, language: str) -> None:
+def _error_rates(judged: Sequence[Judged]) -> dict[str, float | None]:
+    """By condition."""
+    names = dict.fromkeys(one.condition for one in judged)
+    return {name: total(one.errors for one in judged if one.condition == name).rate for name in names}
+
+
+def _judged(spoken: _Spoken, text: str, rows: Sequence[SegmentRow], doubts: Sequence[FeedbackRow]) -> Judged:
+    language = spoken.clip.language
+    errors = count_errors(normalize(spoken.clip.text, language), normalize(text, language))
+    second = (ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words) for row in doubts)
+    return Judged(spoken.condition, errors, means_of([row.profile for row in rows]), total(second))
+
+
+async def _speak(address: str, name: str, audio: bytes, language: str) -> str:
+    """What was heard."""
     async with Client(address, options=ClientOptions(metadata=((CLIENT, name),))) as client:
         clip = decode_clip(audio)
         options = StreamOptions(language_code=language, latency_budget_ms=BUDGET_MS, interim_results=False).for_clip(clip)
         chunks = play(clip.chunks(CHUNK_MS), clip.bytes_per_second, realtime=False)
-        async for _heard in client.stream(chunks, options):
-            pass
+        return " ".join([heard.text async for heard in client.stream(chunks, options) if isinstance(heard, Result) and heard.is_final])
 
 
 def _changed(spoken: _Spoken, definition: DataDefinition) -> bytes | None:
@@ -185,10 +229,11 @@ def _in_front_of_detectors(heard: Mapping[str, Sequence[Heard]], origin: Origin,
         for name, all_of in heard.items()
         if name != AS_RECORDED
     }
+    portable = reference.as_json()  # sketches cannot be handed to another process
     asked = [(name, how) for name in after for how in get_args(How)]
     with ProcessPoolExecutor(usable_cores()) as pool, progress("detecting", sequences + len(asked)) as done:
-        quiet = [pool.submit(_quiet, reference, other_half, seed) for seed in range(sequences)]
-        searches = [pool.submit(search, reference, Search(name, how, other_half, after[name]), sequences) for name, how in asked]
+        quiet = [pool.submit(_quiet, portable, other_half, seed) for seed in range(sequences)]
+        searches = [pool.submit(_search, portable, Search(name, how, other_half, after[name]), sequences) for name, how in asked]
         told = [_awaited(future.result(), done) for future in quiet]
         found = [_awaited(future.result(), done) for future in searches]
     by_feature: dict[str, int] = {}
@@ -213,9 +258,13 @@ def _awaited(result: Any, done: Callable[[], None]) -> Any:  # noqa: ANN401 - wh
     return result
 
 
-def _quiet(reference: Reference, heard: Sequence[Heard], seed: int) -> list[str]:
+def _quiet(reference: Mapping[str, Any], heard: Sequence[Heard], seed: int) -> list[str]:
     """Features of which something was told."""
-    return [alarm.feature for alarm in alarms(reference, quiet_sequence(heard, seed))]
+    return [alarm.feature for alarm in alarms(Reference.of_json(reference), quiet_sequence(heard, seed))]
+
+
+def _search(reference: Mapping[str, Any], wanted: Search, sequences: int) -> Found:
+    return search(Reference.of_json(reference), wanted, sequences)
 
 
 def _table(result: Mapping[str, Any]) -> Table:
@@ -235,3 +284,12 @@ def _table(result: Mapping[str, Any]) -> Table:
 
 def _whole(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
+
+
+def _told_by(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+    table = Table(caption="rank correlation of what is known without labels with the error rate")
+    for column in ("", "over recordings", "over conditions"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, one in found.items():
+        table.add_row(name, *("-" if (value := one[over]) is None else f"{value:.2f}" for over in ("recordings", "conditions")))
+    return table

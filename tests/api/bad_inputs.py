@@ -29,6 +29,9 @@ What depends on the server, and not on what is sent:
   the server sends, or cancel the call".
 - UNAVAILABLE: it loads its model, or ends.
 - INVALID_ARGUMENT, field `eager_results`: it recognises nothing before a segment is closed.
+- SubmitFeedback, of a server with a journal: NOT_FOUND, "segment_id 'ab12cd34-1-0': this server knows of no such segment";
+  FAILED_PRECONDITION, "shown_transcript: is needed, the server remembers no text of that segment any more"; UNAVAILABLE, "the journal
+  cannot be written: ...".
 """
 """Not tried here: it takes a server that is full, loading or set up otherwise."""
 Stub = asr_pb2_grpc.SpeechStub
@@ -53,6 +56,17 @@ def unary(audio: bytes = b"", **config: Any) -> Callable[[Stub], Awaitable[Answe
         except grpc.aio.AioRpcError as error:
             return refused(error)
         return Answer([pb.StreamingRecognizeResponse(results=response.results)], grpc.StatusCode.OK, "", {})
+
+    return call
+
+
+def feedback(**fields: Any) -> Callable[[Stub], Awaitable[Answer]]:
+    async def call(stub: Stub) -> Answer:
+        try:
+            await stub.SubmitFeedback(pb.SubmitFeedbackRequest(**fields), timeout=60)
+        except grpc.aio.AioRpcError as error:
+            return refused(error)
+        return Answer([], grpc.StatusCode.OK, "", {})
 
     return call
 
@@ -113,6 +127,11 @@ BAD_INPUTS = (
     BadInput("unary: half a WAV header", unary(b"RIFF\x00\x00\x00\x00WAVEfmt ")),
     BadInput("unary: 11 MiB", unary(bytes(11 << 20), encoding=Config.LINEAR16, sample_rate_hertz=16_000)),
     BadInput("unary: 11 minutes", unary(bytes(8_000 * 660), encoding=Config.MULAW, sample_rate_hertz=8_000)),
+    BadInput("feedback: no segment", feedback(verdict=1)),
+    BadInput("feedback: nothing said", feedback(segment_id="ab12cd34-1-0")),
+    BadInput("feedback: a verdict that does not exist", feedback(segment_id="ab12cd34-1-0", verdict=99)),
+    BadInput("feedback: 10,001 characters", feedback(segment_id="ab12cd34-1-0", corrected_transcript="x" * 10_001)),
+    BadInput("feedback: to a server that keeps none", feedback(segment_id="ab12cd34-1-0", verdict=1)),
 )
 
 

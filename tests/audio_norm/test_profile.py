@@ -116,3 +116,24 @@ def test_rejected_audio_has_a_profile_without_what_is_measured_afterwards() -> N
     found = audio_profile(one, normalized)
     assert (found.loudness_lufs, found.loudness_after_lufs, found.clipped_ratio) == (None, None, 0.9)
     assert found.noise_dbfs is not None
+
+
+def test_gaps_count_where_somebody_speaks() -> None:
+    one = window()
+    speech = one.speech[0]
+    inside, before = Span(speech.start_sample + 1_600, speech.start_sample + 4_800), Span(one.start_sample, one.start_sample + 1_000)
+    assert profile(one).gap_ratio == 0.0
+    assert profile(replace(one, gaps=(before, inside))).gap_ratio == pytest.approx(0.1)
+    assert profile(replace(one, speech=())).gap_ratio is None
+
+
+def test_the_mean_of_the_stream_is_told_as_it_came() -> None:
+    assert profile(replace(window(), dc_offset=0.02)).dc_offset == 0.02
+
+
+def test_a_window_of_a_recording_knows_its_gaps_and_its_mean() -> None:
+    samples = np.concatenate([noise(1.0, -25.0), np.zeros(3_200, np.float32), noise(1.0, -25.0, 1)]) + np.float32(0.01)
+    samples[16_000:19_200] = 0.0
+    told = DEFINITION.whole_window(samples[:, np.newaxis], RATE_HZ)
+    assert told.gaps == (Span(16_000, 19_200),)
+    assert told.dc_offset == pytest.approx(float(samples.mean()), abs=1e-6)

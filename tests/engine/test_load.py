@@ -16,8 +16,10 @@ class Busy:
     """A worker's account, and the load that is told by it."""
 
     def __init__(self, threads: int = 1) -> None:
-        self.seconds = dict.fromkeys(Purpose, 0.0)
-        self.load = WorkerLoad(Caller().busy_share(COST, MARGIN_MS), threads, lambda: self.seconds, LoadOptions(limit=0.85))
+        self.seconds, self.loop_s = dict.fromkeys(Purpose, 0.0), 0.0
+        self.load = WorkerLoad(
+            Caller().busy_share(COST, MARGIN_MS), threads, lambda: self.seconds, LoadOptions(limit=0.85), lambda: self.loop_s
+        )
 
     def run(self, purpose: Purpose, share: float, seconds: int = 100, start_s: int = 0) -> float:
         """One thread busy for such a share of each second, asked after each. Returns the time it is then."""
@@ -97,3 +99,20 @@ def test_when_to_come_back_is_told_by_how_long_sessions_have_lasted() -> None:
     assert busy.load.refused(0.0) == 1.0
     busy.load.closed(20.0, 20.0)
     assert busy.load.refused(20.0) == 30.0
+
+
+def test_streams_that_decode_nothing_but_fill_the_event_loop_are_too_many_too() -> None:
+    """A hundred that say nothing, each of which keeps the loop busy for 0.75 % of its time."""
+    busy = Busy(threads=2)
+    for _ in range(100):
+        busy.load.opened(0.0)
+    for second in range(60):
+        busy.loop_s += 0.75
+        last = busy.load.fits_one_more(second + 1.0)
+    assert not last
+    for _ in range(50):
+        busy.load.closed(None, 60.0)
+    for second in range(60, 120):
+        busy.loop_s += 0.35
+        last = busy.load.fits_one_more(second + 1.0)
+    assert last

@@ -40,10 +40,11 @@ def test_a_trace_in_which_nothing_happened_is_let_go() -> None:
         lambda call: call.segment(LATE),
         lambda call: call.segment(replace(DULL, attributes={names.DEGRADED: ("beam",)})),
         lambda call: call.segment(replace(DULL, failed="broken")),
+        lambda call: call.segment(replace(DULL, attributes={names.DRIFTING: ("snr_db",)})),
         lambda call: call.event(names.EVENT_DECODE_FAILED, {}, 1.5),
     ],
 )
-def test_a_trace_with_something_late_degraded_or_failed_is_kept_whole(report: Callable[[CallObserver], None]) -> None:
+def test_a_trace_with_something_late_degraded_failed_or_drifting_is_kept_whole(report: Callable[[CallObserver], None]) -> None:
     spans = kept(lambda call: call.segment(DULL), report, lambda call: call.segment(DULL))
     assert spans.count(METHOD[1:]) == 1
     assert spans.count("asr.segment") >= 2

@@ -28,6 +28,8 @@ Kind = Literal["sudden", "gradual"]
 Severity = Literal["slight", "marked", "severe"]
 
 _NORMAL = NormalDist()
+_LIKE_THE_REFERENCE = tuple(_NORMAL.inv_cdf((7 * number % 32 + 0.5) / 32) for number in range(32))
+"""Each once, in an order without a trend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ class FeatureWatch:
             mode="both",
         )
         self._adwin = ADWIN(delta=options.adwin_delta, clock=8, grace_period=options.least_segments)  # type: ignore[no-untyped-call]
+        # As if there had been segments like the reference: a slice that is unlike it from its first segment on has changed, too.
+        for deviate in _LIKE_THE_REFERENCE:
+            self._page_hinkley.update(deviate)  # type: ignore[no-untyped-call]
+            self._adwin.update(deviate)  # type: ignore[no-untyped-call]
 
     def _believed(self, kind: Kind, since: int) -> Departure | None:
         if since < self._options.least_segments:

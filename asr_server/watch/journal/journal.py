@@ -110,7 +110,7 @@ class Journal:
         try:
             with self._connection:
                 _put(self._connection, [row for row, _ in batch])
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread must live and whoever waits be told
             self._dropped += len(batch)
             if not self._failing:
                 logger.error("the journal %s cannot be written: %s; rows are lost until it can", self._path, error)  # noqa: TRY400 - one line

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["in_time", "late", "empty", "failed"]
-FeedbackKind = Literal["corrected", "accepted", "rejected", "repeated", "switched_to_typing"]
+FeedbackKind = Literal["corrected", "accepted", "rejected", "repeated", "switched_to_typing", "second_opinion"]
+"""The last is no user's: the segment was decoded once more by a stronger plan, whose text is taken for the right one."""
 
 CLIENT_CHARS = 64
 """Labels come from outside: so much of one is kept."""
@@ -59,7 +60,7 @@ class FeedbackRow:
     kind: FeedbackKind
     at_s: float
     words: int = 0
-    """Of a corrected text; with the errors of what was recognised."""
+    """Of a corrected text, or of the second opinion; with the errors of what was recognised."""
     substitutions: int = 0
     deletions: int = 0
     insertions: int = 0

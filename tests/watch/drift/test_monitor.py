@@ -6,9 +6,10 @@ import pytest
 from asr_server.watch import attributes as names
 from asr_server.watch.drift.monitor import DriftMonitor, described
 from asr_server.watch.drift.reference import Origin, Reference
-from asr_server.watch.drift.slices import ALL, MAX_VALUES, OTHER, Segment, SliceWatch
+from asr_server.watch.drift.slices import ALL, MAX_VALUES, OTHER, Change, Segment, SliceWatch
 from asr_server.watch.labels import CLIENT
 from asr_server.watch.observer import NullObserver, SegmentRecord
+from tests.fake_observer import FakeObserver
 
 METHOD = "/asr.v1.Speech/StreamingRecognize"
 ORIGIN = Origin("v1", "base", "ab" * 32, "test")
@@ -97,3 +98,27 @@ def test_labels_from_outside_make_no_more_slices_than_can_be_watched(reference: 
 def test_a_feature_that_the_reference_does_not_know_is_left_alone(reference: Reference) -> None:
     watch = SliceWatch(reference)
     assert list(watch.push(Segment({"tilt_db_per_octave": 3.0}, {}, 0.0))) == []
+
+
+def test_who_stands_behind_is_told_what_of_a_segment_is_drifting(reference: Reference, draw: np.random.Generator) -> None:
+    """Only of the segments of the slices that drift; and everything else as it came."""
+    behind, changed = FakeObserver(), list[Change]()
+    monitor = DriftMonitor(behind, reference, changed.append)
+    for number in range(200):
+        report(monitor, numbers(draw, -12.0 if number >= 100 else 0.0), "kiosk" if number % 2 else "phone")
+    assert changed == list(monitor.changes)
+    told = [call.segments[0].attributes.get(names.DRIFTING) for call in behind.calls]
+    assert told[:100] == [None] * 100
+    assert told[-1] == ["loudness_lufs"]
+    assert monitor.kinds == {"audio"}
+    last = behind.calls[-1]
+    assert (last.described[names.ENCODING], last.closes[0][0]) == ("LINEAR16", "OK")
+
+
+def test_a_slice_that_does_not_drift_is_not_said_to(reference: Reference, draw: np.random.Generator) -> None:
+    watch = SliceWatch(reference)
+    for number in range(400):
+        app = "kiosk" if number % 20 == 0 else "phone"
+        list(watch.push(Segment(numbers(draw, -15.0 if app == "kiosk" else 0.0), {"client": app}, 0.0)))
+    assert watch.drifting_in({"client": "kiosk"}) == {"loudness_lufs"}
+    assert watch.drifting_in({"client": "phone"}) == frozenset()

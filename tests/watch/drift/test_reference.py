@@ -32,6 +32,10 @@ def test_where_many_are_the_same_there_are_fewer_below_than_not_above() -> None:
     made = reference(np.array([0.0] * 90 + [1.0] * 10))
     assert made.ranks("snr_db", 0.0) == pytest.approx((0.0, 0.9), abs=1e-6)
     assert made.ranks("snr_db", 1.0) == pytest.approx((0.9, 1.0), abs=1e-6)
+    thirds = reference(np.array([1 / 3] * 50 + [2 / 3] * 50))
+    assert thirds.ranks("snr_db", 1 / 3) == pytest.approx((0.0, 0.5), abs=1e-6)
+    thirds.add({"snr_db": 1.0})
+    assert thirds.ranks("snr_db", 1.0)[1] == 1.0, "it has grown"
 
 
 def test_two_merged_are_as_one() -> None:

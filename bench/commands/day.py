@@ -1,0 +1,71 @@
+"""`python -m bench day`."""
+
+import asyncio
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from asr_server.local_server import local_server, serve_command
+from asr_server.report.page import page
+from asr_server.report.summary import summarize
+from asr_server.watch.journal.reading import read_journal
+from bench.commands.speaking import JsonOption, ManifestOption, MaxDurationOption, ModelOption, spoken_clips
+from bench.day import LIGHTS, Day
+from bench.machine import machine
+from eval.commands.hearing import of_manifest
+from eval.commands.requiring import closing_with, require_option, requirements_of
+from eval.console import check_writable, progress, write_json, write_text
+
+PASSES = 5
+"""Of the second half of the clips: the morning twice, the microphone, the words, the release."""
+FIELDS = ("clips", "phases", "manifest", "machine")
+
+
+def day_command(
+    *,
+    manifest: ManifestOption,
+    json: JsonOption,
+    report: Annotated[Path | None, typer.Option(help="Where the day goes as a page, as `asr-server report` makes it.")] = None,
+    limit: Annotated[int | None, typer.Option(min=4, help="The first so many of the clips.")] = None,
+    max_duration_s: MaxDurationOption = 16.0,
+    model: ModelOption = None,
+    require: Annotated[list[str] | None, require_option("'phases[1].lit_after_clips.data<20'")] = None,
+) -> int:
+    """A day in minutes: as usual, then a microphone that loses 12 dB, then new words, then a slow release; and when which light goes on."""
+    check_writable(json, inputs=[manifest])
+    if report is not None:
+        check_writable(report, "--report", inputs=[manifest, json])
+    requirements = requirements_of(require, FIELDS)
+    clips = list(islice(spoken_clips(manifest, max_duration_s), limit))
+    if len(clips) < 4:
+        raise typer.BadParameter(f"{manifest} has {len(clips)} clips, wanted 4", param_hint="--manifest")
+    began_s = time.time()
+    with tempfile.TemporaryDirectory(prefix="bench-day-") as folder:
+        with progress("a day", len(clips) // 2 + PASSES * (len(clips) - len(clips) // 2)) as spoken:
+            day = Day(clips, Path(folder), lambda config: local_server(serve_command(model or "", config)), lambda _: spoken())
+            phases = asyncio.run(day.live())
+        if report is not None:
+            until_s = time.time()
+            write_text(report, page(summarize(read_journal(day.journal), began_s, until_s), title="A day at a speech server"))
+    result: dict[str, Any] = {
+        "clips": len(clips),
+        "phases": [phase.as_json() for phase in phases],
+        "manifest": of_manifest(manifest, json),
+        "machine": machine(),
+    }
+    write_json(json, result)
+    table = Table()
+    for column in ("", "clips", *(f"{light} after" for light in LIGHTS), "seen"):
+        table.add_column(column, justify="left" if column in ("", "seen") else "right")
+    for phase in phases:
+        after = [str(phase.lit_after.get(light, "-")) for light in LIGHTS]
+        seen = "; ".join(what for light in LIGHTS for what in phase.seen.get(light, ()))
+        table.add_row(phase.name, str(phase.clips), *after, seen)
+    Console(highlight=False).print(table)
+    return closing_with(requirements, result)

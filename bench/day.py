@@ -1,0 +1,150 @@
+"""A day at a speech server, in minutes: what happens, and when it is seen. Traffic of two apps, sent as fast as it is taken.
+
+Morning: as the reference. Then a microphone loses 12 dB in one app. Then users say new words, which the audio does not tell: their
+corrected texts have names in place of every fifth word. Then the server is started again with a slow release: the widest search on one
+thread.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile
+import yaml
+
+from asr_server.accuracy.manifest import Clip
+from asr_server.api.client import Client
+from asr_server.api.clip import decode_clip, play
+from asr_server.api.options import ClientOptions, StreamOptions
+from asr_server.api.results import Result
+from asr_server.local_server import LocalServer
+from asr_server.watch.labels import CLIENT
+from asr_server.watch.status import DriftStatus
+from audio_norm import to_int16
+from bench.pace import CHUNK_MS
+from eval.audio import read_frames
+from eval.robustness.distort import change_level
+
+APPS = ("phone", "kiosk")
+BROKEN = "kiosk"
+"""Whose microphone it is."""
+QUIETER_DB = -12.0
+NEW_NAMES = ("Zyphera", "Quorvane", "Lumetrix", "Brantoll")
+NEW_EVERY = 5
+"""One word in so many is a new name."""
+SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": ""}, "preset": "accurate"}
+BUDGET_MS = 5_000
+PhaseName = Literal["morning", "microphone", "new words", "slow release"]
+Light = Literal["data", "concept", "system"]
+LIGHTS: tuple[Light, ...] = ("data", "concept", "system")
+Serve = Callable[[Path], AbstractAsyncContextManager[LocalServer]]
+"""A server with the settings in that file."""
+
+
+@dataclass(slots=True)
+class Phase:
+    """A part of the day, and after how many of its clips each light went on, with what was drifting then."""
+
+    name: PhaseName
+    clips: int = 0
+    lit_after: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, list[str]] = field(default_factory=dict)
+
+    def look(self, status: DriftStatus) -> None:
+        """After a clip."""
+        self.clips += 1
+        for light in LIGHTS:
+            if getattr(status, light) and light not in self.lit_after:
+                self.lit_after[light] = self.clips
+                self.seen[light] = sorted(
+                    {f"{one.feature} of {f'{one.label} {one.value}'.strip()}" for one in status.drifting if kind_of(one.kind) == light}
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "clips": self.clips, "lit_after_clips": self.lit_after, "seen": self.seen}
+
+
+def kind_of(kind: str) -> Light:
+    """The light that features of a kind belong to."""
+    return {"audio": "data", "text": "concept", "system": "system"}[kind]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What it is made of. `told` hears of each clip."""
+
+    clips: Sequence[Clip]
+    folder: Path
+    serve: Serve
+    told: Callable[[str], None]
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.db"
+
+    async def live(self) -> list[Phase]:
+        half = len(self.clips) // 2
+        reference = self.folder / "reference.json"
+        async with self.serve(self._settings("gather", {"gather": str(reference)})) as server:
+            for number, clip in enumerate(self.clips[:half]):
+                await speak(server.address, clip, APPS[number % 2])
+                self.told("reference")
+        watched = {"journal": str(self.journal), "reference": str(reference)}
+        todays = self.clips[half:]
+        morning, microphone, words, slow = Phase("morning"), Phase("microphone"), Phase("new words"), Phase("slow release")
+        async with self.serve(self._settings("day", watched)) as server, Client(server.address) as client:
+            await self._spend(morning, todays, client, server.address, say=lambda clip: clip.text)
+            await self._spend(microphone, todays, client, server.address, say=lambda clip: clip.text, is_broken=True)
+        async with self.serve(self._settings("afternoon", watched)) as server, Client(server.address) as client:
+            # Started again, so that the microphone's drift is none of it; labels first as they were, for the others to differ from.
+            await self._spend(Phase("morning"), todays, client, server.address, say=lambda clip: clip.text)
+            await self._spend(words, todays, client, server.address, say=lambda clip: with_new_names(clip.text))
+        async with self.serve(self._settings("release", watched, SLOW)) as server, Client(server.address) as client:
+            await self._spend(slow, todays, client, server.address, say=lambda clip: clip.text)
+        return [morning, microphone, words, slow]
+
+    async def _spend(
+        self,
+        phase: Phase,
+        clips: Iterable[Clip],
+        client: Client,
+        address: str,
+        *,
+        say: Callable[[Clip], str],
+        is_broken: bool = False,
+    ) -> None:
+        for number, clip in enumerate(clips):
+            app = APPS[number % 2]
+            finals = await speak(address, clip, app, QUIETER_DB if is_broken and app == BROKEN else 0.0)
+            if len(finals) == 1:  # the text of a clip is that of its segment
+                await client.feedback(finals[0].segment_id, corrected=say(clip))
+            phase.look(await client.drift_status())
+            self.told(phase.name)
+
+    def _settings(self, name: str, telemetry: Mapping[str, str], more: Mapping[str, Any] | None = None) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"telemetry": dict(telemetry), **(more or {})}), encoding="utf-8")
+        return path
+
+
+async def speak(address: str, clip: Clip, app: str, gain_db: float = 0.0) -> list[Result]:
+    """Its finals."""
+    frames, rate_hz = read_frames(clip)
+    content = io.BytesIO()
+    soundfile.write(content, to_int16(change_level(frames, gain_db) if gain_db else frames), rate_hz, format="WAV", subtype="PCM_16")
+    audio = decode_clip(content.getvalue())
+    options = StreamOptions(language_code=clip.language, latency_budget_ms=BUDGET_MS, interim_results=False).for_clip(audio)
+    async with Client(address, options=ClientOptions(metadata=((CLIENT, app),))) as client:
+        heard = client.stream(play(audio.chunks(CHUNK_MS), audio.bytes_per_second), options)
+        return [result async for result in heard if isinstance(result, Result) and result.is_final]
+
+
+def with_new_names(text: str) -> str:
+    """One word in `NEW_EVERY` is a name that the recogniser has never heard."""
+    words = text.split()
+    for number in range(NEW_EVERY - 1, len(words), NEW_EVERY):
+        words[number] = NEW_NAMES[number // NEW_EVERY % len(NEW_NAMES)]
+    return " ".join(words)
