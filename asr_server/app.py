@@ -128,9 +128,9 @@ async def _give_memory_back(worker: Worker) -> None:
         await asyncio.sleep(_TIDY_EVERY_S)
         for _ in range(round(_TIDY_WITHIN_S / _TIDY_LOOK_S)):
             if not worker.running:
+                await asyncio.to_thread(give_back_memory)
                 break
             await asyncio.sleep(_TIDY_LOOK_S)
-        await asyncio.to_thread(give_back_memory)
 
 
 async def _drain(server: grpc.aio.Server, service: SpeechService, drain_s: float) -> None:

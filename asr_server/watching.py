@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,18 +16,20 @@ from asr_server.api.host import Host
 from asr_server.api.probing import Prober
 from asr_server.api.second import SecondOpinions
 from asr_server.engine.worker import Worker
-from asr_server.errors import BadSettings
+from asr_server.errors import BadSettings, NotKept, WrongCall
 from asr_server.machine import resident_bytes
 from asr_server.settings import TelemetrySettings
 from asr_server.version import code_version
 from asr_server.watch import attributes as names
+from asr_server.watch.concept import RateChange
 from asr_server.watch.drift.features import feature
-from asr_server.watch.drift.monitor import DriftMonitor
+from asr_server.watch.drift.monitor import DriftMonitor, where
 from asr_server.watch.drift.reference import Origin, Reference, read_reference
 from asr_server.watch.feedback import FeedbackDesk
 from asr_server.watch.journal.journal import Journal
 from asr_server.watch.journal.listener import JournalListener, change_row
-from asr_server.watch.journal.reading import find_segment
+from asr_server.watch.journal.reading import find_segment, read_journal
+from asr_server.watch.journal.rows import ChangeRow, SegmentRow
 from asr_server.watch.monitoring.budgets import ErrorBudgets
 from asr_server.watch.observer import All, Observer
 from asr_server.watch.probes import Probes
@@ -34,6 +38,7 @@ from asr_server.watch.stall import LoopStallMonitor
 from asr_server.watch.status import Drifting, DriftStatus, ObjectiveState, ServerStatus
 from asr_server.watch.telemetry import (
     DRIFT_FEATURE,
+    DRIFT_KIND,
     DRIFT_SLICE,
     FEEDBACK_KIND,
     WORD_KIND,
@@ -46,6 +51,8 @@ from asr_server.watch.telemetry import (
 )
 
 logger = logging.getLogger(__name__)
+
+FORGET_EVERY_S = 60.0
 
 
 class Watching:
@@ -60,6 +67,9 @@ class Watching:
         options = TelemetryOptions(
             version=code_version(), transcripts=wished.transcripts, prometheus=wished.prometheus, keep_share=wished.keep_share
         )
+        self._golden = _golden_clips(wished.probes)
+        if wished.journal is None and wished.second_opinions:
+            raise BadSettings("telemetry.second_opinions wants a journal: set telemetry.journal")
         self.stalls = LoopStallMonitor()
         self._budgets = ErrorBudgets()
         self._admission: Admission | None = None
@@ -70,23 +80,21 @@ class Watching:
         except BaseException:
             self._telemetry.shutdown()
             raise
-        if journal is None and wished.second_opinions:
-            self._telemetry.shutdown()
-            raise BadSettings("telemetry.second_opinions wants a journal: set telemetry.journal")
         self._journal = journal
         self.feedback: FeedbackDesk | None = None
         self._recent = RecentSegments()
         listeners: list[Observer] = [self._telemetry, self._budgets, self._recent]
         if journal is not None and wished.journal is not None:
             path = wished.journal
-            self.feedback = FeedbackDesk(journal.keep, lambda segment_id: find_segment(path, segment_id))
+            self.feedback = FeedbackDesk(journal.keep, lambda segment_id: _found(path, segment_id), changed=self._rate_changed)
             listeners += [JournalListener(journal.put), self.feedback]
-        self._golden = _golden_clips(wished.probes)
         self._probe_every_s = wished.probe_every_s
         self._second_share = wished.second_opinions
         self.second: SecondOpinions | None = None
-        self._probes = Probes(journal.put if journal is not None else lambda _: None)
+        earlier = read_journal(wished.journal).probes if wished.journal is not None and self._golden else ()
+        self._probes = Probes(journal.put if journal is not None else lambda _: None, earlier)
         self._probing: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._drift: DriftMonitor | None = None
         self.observer: Observer = All(*listeners)
         if reference is not None or self._gather is not None:
@@ -102,6 +110,8 @@ class Watching:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stalls.__aexit__(kind, error, trace)
         await self.stop_probing()
+        if self._tidying is not None:
+            self._tidying.cancel()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -126,11 +136,10 @@ class Watching:
             self._drift.watches(origin)
             if self._gather is not None:
                 self._drift.fill(Reference(origin))
-            of = (DRIFT_FEATURE, DRIFT_SLICE)
-            self._telemetry.look_at(
-                Gauges("asr.drift", "1", "Features of segments that differ from the reference.", of, self._drift.as_labels)
-            )
+        of = (DRIFT_FEATURE, DRIFT_SLICE, DRIFT_KIND)
+        self._telemetry.look_at(Gauges("asr.drift", "1", "Features of segments that are not as they were.", of, self._drifting))
         if self._journal is not None and self.feedback is not None:
+            self._tidying = asyncio.create_task(self._tidy(self.feedback), name="forget-texts")
             self._telemetry.look_at(*_of_users(self._journal, self.feedback))
 
     def second_opinions(self, worker: Worker, beam_size: int, number: Callable[[], int]) -> SecondOpinions | None:
@@ -143,6 +152,49 @@ class Watching:
         )
         return self.second
 
+    @staticmethod
+    async def _tidy(desk: FeedbackDesk) -> None:
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            desk.forget()
+
+    def _rate_changed(self, name: str, change: RateChange) -> None:
+        """An error rate has risen, or has come down again."""
+        label, value = change.slice
+        how = "has come down" if change.is_back else "has risen"
+        logger.warning(
+            "%s of %s %s: %.3f to %.3f; it moves with %s", name, where(change.slice), how, change.before, change.now, feature(name).meaning
+        )
+        if self._journal is not None:
+            now_s, rates = time.time(), (change.before,) * 3
+            self._journal.put(
+                ChangeRow(
+                    at_s=now_s,
+                    since_s=now_s,
+                    feature=name,
+                    label=label,
+                    value=value,
+                    is_back=change.is_back,
+                    kind="sudden",
+                    severity="marked",
+                    before=rates,
+                    after=(change.now,) * 3,
+                )
+            )
+
+    def _drifting(self) -> dict[tuple[str, ...], float]:
+        """By feature, slice and kind. May be called from any thread."""
+        return {(one.feature, where((one.label, one.value)), one.kind): 1.0 for one in self._all_drifting()}
+
+    def _all_drifting(self) -> tuple[Drifting, ...]:
+        found: list[tuple[tuple[str, str], str]] = sorted(self._drift.drifting) if self._drift is not None else []
+        if self.feedback is not None:
+            found += [(one, "word_errors") for one in sorted(self.feedback.concept.worse)]
+            found += [(one, "second_opinion") for one in sorted(self.feedback.doubts.worse)]
+        return tuple(
+            Drifting(name, feature(name).kind, feature(name).unit, feature(name).meaning, label, value) for (label, value), name in found
+        )
+
     async def stop_probing(self) -> None:
         """Before the worker ends."""
         if self._probing is not None:
@@ -152,25 +204,24 @@ class Watching:
     def drift_status(self) -> DriftStatus:
         """Whether the audio, the texts or the times have left their reference.
 
-        Worse texts are a concept's drift only where the audio is as it was; by the texts that users corrected they are that in any case.
+        Worse texts are a concept's drift only in slices whose audio is as it was; by texts that users corrected they are that in any case.
         """
-        desk = self.feedback
-        is_worse = desk is not None and bool(desk.concept.worse or desk.doubts.worse)
-        if self._drift is None or self._drift.reference is None:
-            return DriftStatus(concept=is_worse)
-        reference, kinds = self._drift.reference, self._drift.kinds
-        drifting = tuple(
-            Drifting(name, feature(name).kind, feature(name).unit, feature(name).meaning, label, value)
-            for (label, value), name in sorted(self._drift.drifting)
+        drifting = self._all_drifting()
+        moved = {(one.label, one.value) for one in drifting if one.kind == "audio"}
+        told = DriftStatus(
+            data=bool(moved),
+            concept=any(one.kind == "text" and (one.feature == "word_errors" or (one.label, one.value) not in moved) for one in drifting),
+            system=any(one.kind == "system" for one in drifting),
+            drifting=drifting,
         )
-        return DriftStatus(
+        if self._drift is None or self._drift.reference is None:
+            return told
+        reference = self._drift.reference
+        return replace(
+            told,
             is_watching=True,
             reference=str(reference.origin),
             reference_segments=reference.segments,
-            data="audio" in kinds,
-            concept=is_worse or ("text" in kinds and "audio" not in kinds),
-            system="system" in kinds,
-            drifting=drifting,
             changes=tuple(change_row(change) for change in self._drift.changes),
         )
 
@@ -209,6 +260,13 @@ class Watching:
             logger.error("the profile of what was recognised: %s", error)  # noqa: TRY400 - one line
         else:
             logger.info("the profile of %d segments is in %s", self._drift.filled.segments, path)
+
+
+def _found(path: Path, segment_id: str) -> SegmentRow | None:
+    try:
+        return find_segment(path, segment_id)
+    except WrongCall as error:
+        raise NotKept(f"the journal cannot be read: {error}") from None
 
 
 def _golden_clips(manifest: Path | None) -> list[Clip]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import soundfile
 import yaml
@@ -37,7 +37,7 @@ NEW_EVERY = 5
 """One word in so many is a new name."""
 SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": ""}, "preset": "accurate"}
 BUDGET_MS = 5_000
-PhaseName = Literal["morning", "microphone", "new words", "slow release"]
+PhaseName = Literal["morning", "microphone", "noon", "new words", "slow release"]
 Light = Literal["data", "concept", "system"]
 LIGHTS: tuple[Light, ...] = ("data", "concept", "system")
 Serve = Callable[[Path], AbstractAsyncContextManager[LocalServer]]
@@ -50,6 +50,8 @@ class Phase:
 
     name: PhaseName
     clips: int = 0
+    on_before: list[str] = field(default_factory=list)
+    """Lights that were on when it began."""
     lit_after: dict[str, int] = field(default_factory=dict)
     seen: dict[str, list[str]] = field(default_factory=dict)
 
@@ -57,14 +59,17 @@ class Phase:
         """After a clip."""
         self.clips += 1
         for light in LIGHTS:
-            if getattr(status, light) and light not in self.lit_after:
+            if getattr(status, light) and light not in self.lit_after and light not in self.on_before:
                 self.lit_after[light] = self.clips
                 self.seen[light] = sorted(
                     {f"{one.feature} of {f'{one.label} {one.value}'.strip()}" for one in status.drifting if kind_of(one.kind) == light}
                 )
 
+    def begin(self, status: DriftStatus) -> None:
+        self.on_before = [light for light in LIGHTS if getattr(status, light)]
+
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "clips": self.clips, "lit_after_clips": self.lit_after, "seen": self.seen}
+        return {"name": self.name, "clips": self.clips, "on_before": self.on_before, "lit_after_clips": self.lit_after, "seen": self.seen}
 
 
 def kind_of(kind: str) -> Light:
@@ -94,17 +99,17 @@ class Day:
                 self.told("reference")
         watched = {"journal": str(self.journal), "reference": str(reference)}
         todays = self.clips[half:]
-        morning, microphone, words, slow = Phase("morning"), Phase("microphone"), Phase("new words"), Phase("slow release")
+        morning, microphone, noon, words, slow = (Phase(name) for name in get_args(PhaseName))
         async with self.serve(self._settings("day", watched)) as server, Client(server.address) as client:
             await self._spend(morning, todays, client, server.address, say=lambda clip: clip.text)
             await self._spend(microphone, todays, client, server.address, say=lambda clip: clip.text, is_broken=True)
         async with self.serve(self._settings("afternoon", watched)) as server, Client(server.address) as client:
             # Started again, so that the microphone's drift is none of it; labels first as they were, for the others to differ from.
-            await self._spend(Phase("morning"), todays, client, server.address, say=lambda clip: clip.text)
+            await self._spend(noon, todays, client, server.address, say=lambda clip: clip.text)
             await self._spend(words, todays, client, server.address, say=lambda clip: with_new_names(clip.text))
         async with self.serve(self._settings("release", watched, SLOW)) as server, Client(server.address) as client:
             await self._spend(slow, todays, client, server.address, say=lambda clip: clip.text)
-        return [morning, microphone, words, slow]
+        return [morning, microphone, noon, words, slow]
 
     async def _spend(
         self,
@@ -116,6 +121,7 @@ class Day:
         say: Callable[[Clip], str],
         is_broken: bool = False,
     ) -> None:
+        phase.begin(await client.drift_status())
         for number, clip in enumerate(clips):
             app = APPS[number % 2]
             finals = await speak(address, clip, app, QUIETER_DB if is_broken and app == BROKEN else 0.0)

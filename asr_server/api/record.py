@@ -6,7 +6,7 @@ from dataclasses import asdict
 from asr_server.api.ledger import Ledger, spent_ms
 from asr_server.budget import SliceName
 from asr_server.engine.worker import Decoded
-from asr_server.events import Final
+from asr_server.events import Final, Purpose
 from asr_server.pb import asr_pb2 as pb
 from asr_server.transcript import Hypothesis
 from asr_server.watch import attributes as names
@@ -62,6 +62,8 @@ def segment_record(
         names.DEGRADED: ledger.degraded,
     }
     attributes |= _profile(decoded, hypothesis)
+    if decoded.job is not None and decoded.job.purpose is Purpose.OFFLINE:
+        attributes[names.PURPOSE] = Purpose.OFFLINE.name.lower()
     if normalized.loudness_lufs is not None:
         attributes[names.LOUDNESS_LUFS] = normalized.loudness_lufs
     if len(normalized.samples):

@@ -52,12 +52,16 @@ class SecondOpinions:
         self._draw = draw
         self._open: set[asyncio.Task[None]] = set()
         self.skipped = 0
-        """Segments that were drawn while the recogniser was busy."""
+        """Segments that were drawn while the recogniser was busy, or became so."""
 
     def consider(self, segment_id: str, decoded: Decoded, hypothesis: Hypothesis) -> None:
         """A segment was told."""
         job = decoded.job
         if job is None or job.purpose is Purpose.OFFLINE or decoded.normalized.rejected or self._draw() >= self._share:
+            return
+        # One that was made cheaper in a hurry tells of the hurry, and the same search over again tells nothing.
+        is_wider = decoded.decoding.beam_size < self._beam_size or decoded.plan.by_smaller
+        if decoded.degraded or not is_wider:
             return
         if len(self._open) >= MAX_OPEN or self._worker.running >= self._worker.threads or self._worker.queue_depth:
             self.skipped += 1
@@ -81,9 +85,16 @@ class SecondOpinions:
             placed=lambda _: None,
         )
         try:
-            second = (await self._worker.submit(again)).decoding.hypothesis
+            decoded = await self._worker.submit(again)
         except (AsrError, asyncio.CancelledError) as error:
             logger.debug("no second opinion of %s: %s", segment_id, error)
             return
-        language = first.language or second.language or "en"
-        self._told(segment_id, count_errors(normalize(second.text, language), normalize(first.text, language)))
+        if decoded.degraded:
+            self.skipped += 1
+            return
+        self._told(segment_id, await asyncio.to_thread(_differences, decoded.decoding.hypothesis, first))
+
+
+def _differences(second: Hypothesis, first: Hypothesis) -> ErrorCounts:
+    language = first.language or second.language or "en"
+    return count_errors(normalize(second.text, language), normalize(first.text, language))

@@ -12,8 +12,9 @@ from rich.live import Live
 
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions, Verdict
-from asr_server.errors import ServerUnreachable, WrongCall
+from asr_server.errors import SpeechError, WrongCall
 from asr_server.live.view import view
+from asr_server.watch.status import DriftStatus, ObjectiveState, ServerStatus
 
 ServerOption = Annotated[str, typer.Option(help="host:port.")]
 DEFAULT_SERVER = "127.0.0.1:50051"
@@ -37,27 +38,40 @@ def watch(
 
 async def _watch(server: str, every_s: float, *, once: bool, json: bool) -> None:
     async with Client(server, options=IMPATIENT) as client:
-        if once or json:
-            while True:
-                status, drift, objectives = await client.status(), await client.drift_status(), await client.objectives()
-                if json:
-                    told = {"status": asdict(status), "drift": asdict(drift), "objectives": [asdict(one) for one in objectives]}
-                    sys.stdout.write(json_format.dumps(told) + "\n")
-                    sys.stdout.flush()
-                else:
-                    Console(highlight=False).print(view(server, status, drift, objectives))
-                if once:
-                    return
-                await asyncio.sleep(every_s)
-        shown = view(server, await client.status(), await client.drift_status(), await client.objectives())
-        with Live(shown, console=Console(highlight=False), auto_refresh=False) as live:
-            while True:
-                await asyncio.sleep(every_s)
-                try:
-                    shown = view(server, await client.status(), await client.drift_status(), await client.objectives())
-                except ServerUnreachable as error:
-                    shown = str(error)  # it may come back
-                live.update(shown, refresh=True)
+        first = await _look(client)  # a server that is not there is a wrong call; one that goes away may come back
+        if json:
+            await _tell(client, first, every_s, once=once)
+        elif once:
+            Console(highlight=False).print(view(server, *first))
+        else:
+            with Live(view(server, *first), console=Console(highlight=False), auto_refresh=False) as live:
+                while True:
+                    await asyncio.sleep(every_s)
+                    try:
+                        live.update(view(server, *await _look(client)), refresh=True)
+                    except SpeechError as error:
+                        live.update(str(error), refresh=True)
+
+
+async def _look(client: Client) -> tuple[ServerStatus, DriftStatus, tuple[ObjectiveState, ...]]:
+    return await client.status(), await client.drift_status(), await client.objectives()
+
+
+async def _tell(client: Client, seen: tuple[ServerStatus, DriftStatus, tuple[ObjectiveState, ...]], every_s: float, *, once: bool) -> None:
+    while True:
+        status, drift, objectives = seen
+        told = {"status": asdict(status), "drift": asdict(drift), "objectives": [asdict(one) for one in objectives]}
+        sys.stdout.write(json_format.dumps(told) + "\n")
+        sys.stdout.flush()
+        if once:
+            return
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                seen = await _look(client)
+                break
+            except SpeechError as error:
+                typer.echo(str(error), err=True)
 
 
 def feedback(

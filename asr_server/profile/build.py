@@ -12,9 +12,10 @@ from asr_server.api.client import Client
 from asr_server.api.options import StreamOptions
 from asr_server.errors import WrongCall
 from asr_server.local_server import local_server, serve_command
+from asr_server.watch.drift.features import FEATURES
 from asr_server.watch.drift.reference import Reference, read_reference
 
-AT_A_TIME = 2
+AT_A_TIME = 4
 
 
 def recordings_of(manifest: Path) -> list[Path]:
@@ -27,6 +28,9 @@ def recordings_of(manifest: Path) -> list[Path]:
 
 async def build(recordings: Sequence[Path], model: str, preset: str, heard: Callable[[], None]) -> Reference:
     """Of all segments of the recordings. `heard` is told of each recording.
+
+    Spoken in real time, since segments are closed otherwise where texts come too late. What is of the machine is left out: it has something
+    else to do in production.
 
     Raises `WrongCall` for one that is not there, and what the server and its client do.
     """
@@ -41,11 +45,11 @@ async def build(recordings: Sequence[Path], model: str, preset: str, heard: Call
 
             async def hear() -> None:
                 for path in left:
-                    async for _ in client.stream_file(path, StreamOptions(preset=preset, latency_budget_ms=5_000)):
+                    async for _ in client.stream_file(path, StreamOptions(preset=preset), realtime=True):
                         pass
                     heard()
 
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_A_TIME):
                     group.create_task(hear())
-        return read_reference(gathered)
+        return read_reference(gathered).without(one.name for one in FEATURES if one.kind == "system")

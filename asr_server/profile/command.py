@@ -32,9 +32,9 @@ def build_command(
     model: Annotated[str, typer.Option(help="Name or directory. Default: base.")] = "",
     preset: Annotated[str, typer.Option(help="fast, balanced or accurate. Default: the server's.")] = "",
 ) -> None:
-    """A profile of recordings, as a server hears them. Take what callers really say, a few hundred segments at least.
+    """A profile of recordings, as a server hears them in real time, four at a time. Take what callers really say, a few hundred segments.
 
-    Or have a server in production gather one: `telemetry.gather`.
+    Or have a server in production gather one, with what recognition takes there: `telemetry.gather`.
     """
     paths = [*(recordings or []), *(recordings_of(manifest) if manifest is not None else [])]
     with Progress(

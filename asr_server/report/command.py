@@ -52,8 +52,9 @@ def as_json(summary: Summary) -> dict[str, object]:
     told = asdict(summary)
     for one, rates in zip(told["rates"], summary.rates, strict=True):
         one["wer"], one["failure_rate"] = rates.errors.rate, rates.failure_rate
-    if summary.probes is not None:
-        told["probes"]["wer"] = summary.probes.errors.rate
+    for one, probes in zip(told["probes"], summary.probes, strict=True):
+        one["wer"] = probes.errors.rate
+    told["disagreement"] = summary.doubts.rate
     return told
 
 

@@ -1,13 +1,14 @@
 """A summary as one HTML file: opens anywhere, asks no network for anything, can be mailed. Pure; the same summary gives the same page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from asr_server.report.summary import Rates, Stretch, Summary
+from asr_server.report.summary import Quantiles, Rates, Stretch, Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH, HEIGHT = 720, 160
@@ -22,18 +23,17 @@ def page(summary: Summary, *, trace_url: str = "", title: str = "Speech server")
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"ms": _ms, "percent": _percent, "clock": _clock, "number": _number}
-    stretches = summary.stretches
-    top_ms = max([summary.budget_ms, *(stretch.ttfs_ms["p95"] for stretch in stretches if stretch.ttfs_ms)], default=1.0) or 1.0
-    most = max((stretch.segments for stretch in stretches), default=0) or 1
+    most = max((stretch.segments for stretch in summary.stretches), default=0) or 1
     return environment.get_template("report.html.j2").render(
         title=title,
         summary=summary,
         width=WIDTH,
         height=HEIGHT,
-        top_ms=top_ms,
-        budget_y=_y(summary.budget_ms, top_ms),
-        lines={name: _line(stretches, top_ms, name) for name in ("p50", "p95")},
-        bars=[_bar(number, stretch, most, len(stretches)) for number, stretch in enumerate(stretches)],
+        charts=(
+            _chart("Time to final text", summary.stretches, lambda stretch: stretch.ttfs_ms, None),
+            _chart("Response time", summary.stretches, lambda stretch: stretch.response_ms, summary.budget_ms),
+        ),
+        bars=[_bar(number, stretch, most, len(summary.stretches)) for number, stretch in enumerate(summary.stretches)],
         histogram=_histogram,
         trace=_linked(trace_url),
         interval=_interval,
@@ -41,17 +41,36 @@ def page(summary: Summary, *, trace_url: str = "", title: str = "Speech server")
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """Quantiles over time."""
+
+    title: str
+    top_ms: float
+    budget_ms: float | None
+    budget_y: float | None
+    """Where its line is; None: it has none."""
+    lines: Mapping[str, list[str]]
+
+
+def _chart(title: str, stretches: Sequence[Stretch], of: Callable[[Stretch], Quantiles], budget_ms: float | None) -> _Chart:
+    """`budget_ms`: what these times are to stay within; None: there is none."""
+    top_ms = max([budget_ms or 0.0, *(of(stretch)["p95"] for stretch in stretches if of(stretch))]) or 1.0
+    lines = {name: _line([of(stretch) for stretch in stretches], top_ms, name) for name in ("p50", "p95")}
+    return _Chart(title, top_ms, budget_ms, None if budget_ms is None else _y(budget_ms, top_ms), lines)
+
+
 def _y(value: float, top: float) -> float:
     return round(HEIGHT - value / top * HEIGHT, 1)
 
 
-def _line(stretches: Sequence[Stretch], top_ms: float, name: str) -> list[str]:
+def _line(times_ms: Sequence[Quantiles], top_ms: float, name: str) -> list[str]:
     """Polylines: one for each run of stretches in which somebody spoke."""
     lines: list[list[str]] = [[]]
-    for number, stretch in enumerate(stretches):
-        if stretch.ttfs_ms:
-            x = (number + 0.5) / len(stretches) * WIDTH
-            lines[-1].append(f"{x:.1f},{_y(stretch.ttfs_ms[name], top_ms)}")
+    for number, one in enumerate(times_ms):
+        if one:
+            x = (number + 0.5) / len(times_ms) * WIDTH
+            lines[-1].append(f"{x:.1f},{_y(one[name], top_ms)}")
         elif lines[-1]:
             lines.append([])
     # A lone point would not be seen.

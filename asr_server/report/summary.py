@@ -20,12 +20,21 @@ FAILURES = frozenset({"rejected", "repeated", "switched_to_typing"})
 """Answers of users that tell of a text that was no use."""
 GROUPED_BY: dict[str, Callable[[SegmentRow], str]] = {
     "all": lambda _: "",
-    "release": lambda row: f"{row.model} {row.weights_sha256[:8]}, {row.data_definition}, code {row.code}",
+    "release": lambda row: row.release,
     "client": lambda row: row.client,
     "encoding": lambda row: row.encoding,
     "language": lambda row: row.language,
 }
 """Slices: a label, and its value of a segment."""
+
+DRIFT_SLICES: dict[str, Callable[[SegmentRow], str]] = {
+    "all": lambda _: "",
+    "client": lambda row: row.client,
+    "encoding": lambda row: row.encoding,
+    "language": lambda row: row.asked_language,
+    "rate_hz": lambda row: row.rate_hz,
+}
+"""The same as drift is watched by."""
 
 Quantiles = dict[str, float]
 
@@ -44,6 +53,7 @@ class Stretch:
     segments: int
     ttfs_ms: Quantiles
     """Empty where nobody waited for an end."""
+    response_ms: Quantiles
     late: int
     empty: int
 
@@ -84,9 +94,17 @@ class Drifted:
     since: tuple[float, ...]
     is_over: bool
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether there are values to show: error rates have none of a segment."""
+        return any(self.since)
+
 
 @dataclass(frozen=True, slots=True)
 class Probes:
+    """Golden clips under one release."""
+
+    release: str
     count: int
     errors: ErrorCounts
     wer_ci95: tuple[float, float] | None
@@ -111,7 +129,9 @@ class Summary:
     rates: tuple[Rates, ...]
     drifted: tuple[Drifted, ...]
     worst: tuple[SegmentRow, ...]
-    probes: Probes | None
+    probes: tuple[Probes, ...]
+    doubts: ErrorCounts
+    """Words of second opinions, and how many of them were told otherwise."""
 
 
 def quantiles(values: Iterable[float]) -> Quantiles:
@@ -140,6 +160,7 @@ def summarize(reading: Reading, from_s: float, until_s: float) -> Summary:
         drifted=tuple(_drifted(change, reading) for change in _departures(reading.changes)),
         worst=tuple(sorted(answered, key=_badness, reverse=True)[:WORST]),
         probes=_probes(reading.probes),
+        doubts=total(_counts_of(answer) for answer in reading.feedback if answer.kind == "second_opinion"),
     )
 
 
@@ -167,7 +188,15 @@ def _stretches(rows: Sequence[SegmentRow], from_s: float, until_s: float) -> Ite
     for number in range(math.ceil((until_s - from_s) / length_s)):
         of_it = inside.get(number, [])
         late, empty = (sum(row.outcome == outcome for row in of_it) for outcome in ("late", "empty"))
-        yield Stretch(from_s + number * length_s, len(of_it), _ttfs_ms(of_it), late, empty)
+        answered = [row for row in of_it if row.outcome in ("in_time", "late")]
+        yield Stretch(
+            from_s + number * length_s,
+            len(of_it),
+            _ttfs_ms(answered),
+            quantiles(row.response_ms for row in answered),
+            late,
+            empty,
+        )
 
 
 def _rates(rows: Sequence[SegmentRow], feedback: Sequence[FeedbackRow]) -> tuple[Rates, ...]:
@@ -187,11 +216,7 @@ def _rates(rows: Sequence[SegmentRow], feedback: Sequence[FeedbackRow]) -> tuple
 
 def _rate(label: str, value: str, rows: Sequence[SegmentRow], said: dict[str, list[FeedbackRow]]) -> Rates:
     answers = [answer for row in rows for answer in said.get(row.id, ())]
-    corrected = [
-        ErrorCounts(answer.substitutions, answer.deletions, answer.insertions, answer.words)
-        for answer in answers
-        if answer.kind == "corrected"
-    ]
+    corrected = [_counts_of(answer) for answer in answers if answer.kind == "corrected"]
     failures = len({answer.segment_id for answer in answers if answer.kind in FAILURES})
     return Rates(
         label=label,
@@ -235,9 +260,9 @@ def _drifted(change: ChangeRow, reading: Reading) -> Drifted:
 
 
 def _is_in(row: SegmentRow, change: ChangeRow) -> bool:
-    """Whether the segment is of the slice; of a label that rows do not have, all are."""
-    value_of = GROUPED_BY.get(change.label)
-    return value_of is None or value_of(row) == change.value
+    """Whether the segment is of the slice. A slice of all that was beyond what can be watched has none."""
+    value_of = DRIFT_SLICES.get(change.label)
+    return value_of is not None and value_of(row) == change.value
 
 
 def _shares(values: Sequence[float], low: float, high: float) -> tuple[float, ...]:
@@ -254,9 +279,19 @@ def _badness(row: SegmentRow) -> tuple[bool, float, float]:
     return row.outcome == "late", row.response_ms if row.outcome == "late" else 0.0, -row.profile.get("log_probability", 0.0)
 
 
-def _probes(rows: Sequence[ProbeRow]) -> Probes | None:
-    if not rows:
-        return None
-    counts = [ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words) for row in rows]
+def _probes(rows: Sequence[ProbeRow]) -> tuple[Probes, ...]:
+    """By release, in the order of their first clip."""
+    by_release: dict[str, list[ProbeRow]] = {}
+    for row in rows:
+        by_release.setdefault(row.release, []).append(row)
+    return tuple(_probes_of(release, of_it) for release, of_it in by_release.items())
+
+
+def _probes_of(release: str, rows: Sequence[ProbeRow]) -> Probes:
+    counts = [_counts_of(row) for row in rows]
     ttfs_ms = quantiles(row.ttfs_ms for row in rows if row.ttfs_ms is not None)
-    return Probes(len(rows), total(counts), rate_ci95(counts), ttfs_ms, sum(row.late for row in rows))
+    return Probes(release, len(rows), total(counts), rate_ci95(counts), ttfs_ms, sum(row.late for row in rows))
+
+
+def _counts_of(row: FeedbackRow | ProbeRow) -> ErrorCounts:
+    return ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words)

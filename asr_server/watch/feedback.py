@@ -15,7 +15,7 @@ from asr_server.accuracy.normalize import normalize
 from asr_server.accuracy.wer import ErrorCounts, count_errors
 from asr_server.errors import Unknown, WrongOrder
 from asr_server.watch import attributes as names
-from asr_server.watch.concept import ConceptWatch
+from asr_server.watch.concept import ConceptWatch, RateChange
 from asr_server.watch.journal.rows import FeedbackKind, FeedbackRow, Row, SegmentRow
 from asr_server.watch.labels import labels_in, labels_of
 from asr_server.watch.observer import Attributes, SegmentRecord
@@ -53,18 +53,24 @@ class FeedbackDesk:
         keep: Callable[[Row], Awaitable[None]],
         find: Callable[[str], SegmentRow | None],
         *,
+        changed: Callable[[str, RateChange], None] = lambda *_: None,
         now: Callable[[], float] = time.monotonic,
         unix: Callable[[], float] = time.time,
     ) -> None:
-        """`keep` returns when a row is on the disk; `find` looks for a segment there, and may block."""
+        """`keep` returns when a row is on the disk; `find` looks for a segment there, and may block.
+
+        `changed` is told when an error rate has risen or come down: which, by the name of its feature, and how.
+        """
         self._keep = keep
         self._find = find
         self._now = now
         self._unix = unix
         self._texts: OrderedDict[str, _Text] = OrderedDict()
-        self._counts: Counter[tuple[str, ...]] = Counter({(kind,): 0 for kind in get_args(FeedbackKind)})
+        self._counts: Counter[tuple[str, ...]] = Counter({(kind,): 0 for kind in get_args(FeedbackKind) if kind != "second_opinion"})
         self._errors = ErrorCounts.zero()
         self._doubts = ErrorCounts.zero()
+        self._answered: OrderedDict[tuple[str, FeedbackKind], None] = OrderedDict()
+        self._changed = changed
         self.concept, self.doubts = ConceptWatch(), ConceptWatch()
         """Of texts that users corrected, and of second opinions."""
 
@@ -87,7 +93,8 @@ class FeedbackDesk:
         """A segment was decoded once more, and `errors` is how its text differs. `put` keeps a row, if that can be done without waiting."""
         remembered = self._recall(segment_id)
         self._doubts += errors
-        self.doubts.push(errors, remembered.labels if remembered is not None else {})
+        for change in self.doubts.push(errors, remembered.labels if remembered is not None else {}):
+            self._changed("second_opinion", change)
         put(
             FeedbackRow(segment_id, "second_opinion", self._unix(), errors.words, errors.substitutions, errors.deletions, errors.insertions)
         )
@@ -111,11 +118,29 @@ class FeedbackDesk:
             heard, language = remembered.text, remembered.language
             errors = await asyncio.to_thread(_errors, told.corrected, heard, language)
         await self._keep(_row(told.segment_id, kind, self._unix(), errors or ErrorCounts.zero()))
+        if not self._is_first(told.segment_id, kind):
+            return errors  # the journal has the last word; sums have the first
         self._counts[(kind,)] += 1
         if errors is not None:
             self._errors += errors
-            self.concept.push(errors, remembered.labels)
+            for change in self.concept.push(errors, remembered.labels):
+                self._changed("word_errors", change)
         return errors
+
+    def forget(self) -> None:
+        """Texts that are older than they may be. To be called now and then: whoever comes later would let them go, but nobody may come."""
+        oldest_s = self._now() - REMEMBERED_S
+        while self._texts and next(iter(self._texts.values())).at_s < oldest_s:
+            self._texts.popitem(last=False)
+
+    def _is_first(self, segment_id: str, kind: FeedbackKind) -> bool:
+        """Of its kind about the segment, as far as is remembered."""
+        if (segment_id, kind) in self._answered:
+            return False
+        self._answered[segment_id, kind] = None
+        if len(self._answered) > MAX_REMEMBERED:
+            self._answered.popitem(last=False)
+        return True
 
     def _remember(self, record: SegmentRecord, labels: Mapping[str, str]) -> None:
         if record.failed or not record.id:
@@ -125,10 +150,7 @@ class FeedbackDesk:
             self._texts.popitem(last=False)
 
     def _recall(self, segment_id: str) -> _Text | None:
-        """Nothing that is older than it may be is kept, not even unread."""
-        oldest_s = self._now() - REMEMBERED_S
-        while self._texts and next(iter(self._texts.values())).at_s < oldest_s:
-            self._texts.popitem(last=False)
+        self.forget()
         return self._texts.get(segment_id)
 
 

@@ -1,11 +1,11 @@
-"""What became of golden clips: how many words were wrong the last time each was spoken, and the first time.
+"""What became of golden clips: how many words were wrong the last time each was spoken, and before that.
 
 The same audio every time, so what has changed is the server.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,12 @@ class Probed(Protocol):
     def clip(self) -> str: ...
     @property
     def model(self) -> str: ...
+    @property
+    def weights_sha256(self) -> str: ...
+    @property
+    def data_definition(self) -> str: ...
+    @property
+    def code(self) -> str: ...
     @property
     def errors(self) -> ErrorCounts: ...
     @property
@@ -37,11 +43,14 @@ class _Last:
 class Probes:
     """May be read from any thread."""
 
-    def __init__(self, put: Callable[[Row], None] = lambda _: None, unix: Callable[[], float] = time.time) -> None:
-        """`put` keeps a row of each."""
+    def __init__(
+        self, put: Callable[[Row], None] = lambda _: None, before: Iterable[ProbeRow] = (), unix: Callable[[], float] = time.time
+    ) -> None:
+        """`put` keeps a row of each. `before`: rows of earlier days, in order; the last of each clip is what it is held against, so that a
+        release that is worse is seen when it is started."""
         self._put = put
         self._unix = unix
-        self._first: dict[str, ErrorCounts] = {}
+        self._first = {row.clip: ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words) for row in before}
         self._last: dict[str, _Last] = {}
 
     def add(self, probed: Probed) -> None:
@@ -59,6 +68,9 @@ class Probes:
                 insertions=errors.insertions,
                 ttfs_ms=probed.ttfs_ms,
                 late=probed.late,
+                weights_sha256=probed.weights_sha256,
+                data_definition=probed.data_definition,
+                code=probed.code,
             )
         )
 
@@ -69,8 +81,10 @@ class Probes:
 
     @property
     def wer_change(self) -> float | None:
-        """Of every clip, the last time against the first: 0.02 is two points more."""
-        last, first = self.wer, total(tuple(self._first.values())).rate
+        """Of every clip that was spoken, the last time against what it is held against: 0.02 is two points more."""
+        spoken = tuple(self._last)
+        first = total(self._first[clip] for clip in spoken).rate
+        last = self.wer
         return None if last is None or first is None else last - first
 
     @property

@@ -64,7 +64,7 @@ def day_command(
     for column in ("", "clips", *(f"{light} after" for light in LIGHTS), "seen"):
         table.add_column(column, justify="left" if column in ("", "seen") else "right")
     for phase in phases:
-        after = [str(phase.lit_after.get(light, "-")) for light in LIGHTS]
+        after = ["on before" if light in phase.on_before else str(phase.lit_after.get(light, "-")) for light in LIGHTS]
         seen = "; ".join(what for light in LIGHTS for what in phase.seen.get(light, ()))
         table.add_row(phase.name, str(phase.clips), *after, seen)
     Console(highlight=False).print(table)

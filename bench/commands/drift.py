@@ -92,10 +92,7 @@ def drift_command(
     result: dict[str, Any] = {
         "clips": len(usual),
         "segments": {name: sum(len(one.segments) for one in all_of) for name, all_of in heard.items()},
-        "wer": {
-            name: total(one.errors for one in judged if one.condition == name).rate
-            for name in dict.fromkeys(one.condition for one in judged)
-        },
+        "wer": _error_rates(judged),
         **_in_front_of_detectors(heard, origin, sequences),
         "predictors": predictors(judged),
         "manifest": of_manifest(manifest, json),

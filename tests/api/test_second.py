@@ -56,6 +56,10 @@ async def test_one_that_is_not_drawn_or_fails_or_comes_while_all_are_busy_is_let
         class Busy:
             running, threads, queue_depth = 2, 2, 0
 
+        same = SecondOpinions(running.worker, 1.0, 1, running.admission.number, lambda *one: told.append(one))
+        running.service.open(replace(running.service._host, second=same))
+        await converse(running.stub, [first(), *chunks(linear16(speech(1000)))])
+        assert not same._open, "the same search once more tells nothing"
         busy = with_second(running, told, share=1.0)
         busy._worker = Busy()  # type: ignore[assignment]
         await converse(running.stub, [first(), *chunks(linear16(speech(1000)))])

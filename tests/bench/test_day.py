@@ -25,6 +25,7 @@ def test_a_light_is_told_once_with_what_was_seen_then() -> None:
     assert phase.as_json() == {
         "name": "microphone",
         "clips": 3,
+        "on_before": [],
         "lit_after_clips": {"data": 2, "system": 3},
         "seen": {"data": ["loudness_lufs of client kiosk"], "system": ["rtf of all"]},
     }
@@ -37,6 +38,6 @@ def test_a_very_short_day_comes_to_its_end(tmp_path: Path) -> None:
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert main(["day", "--manifest", str(manifest), "--json", str(out), "--report", str(html), "--model", "tiny.en"]) == 0
     told = json.loads(out.read_text())
-    assert [phase["name"] for phase in told["phases"]] == ["morning", "microphone", "new words", "slow release"]
+    assert [phase["name"] for phase in told["phases"]] == ["morning", "microphone", "noon", "new words", "slow release"]
     assert all(phase["clips"] == 2 for phase in told["phases"])
     assert "A day at a speech server" in html.read_text()

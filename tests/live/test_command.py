@@ -73,7 +73,7 @@ async def test_what_is_spoken_and_said_of_it_is_in_the_journal_the_view_and_the_
         await until_async(has_probed, 60)
         status, drift, objectives = await client.status(), await client.drift_status(), await client.objectives()
     assert (status.recent.segments, status.labelled_errors, status.probe_wer) == (1, 1, 0.0), "golden clips are no callers"
-    assert (drift.is_watching, drift.reference_segments, drift.data) == (True, 100, False)
+    assert (drift.is_watching, drift.reference_segments, drift.data, drift.concept) == (True, 100, False, False)
     assert {one.name for one in objectives} == {"response", "recognition", "calls"}
 
     seen = await asyncio.to_thread(run, app, ["watch", "--once", "--server", shift.address])
@@ -86,7 +86,7 @@ async def test_what_is_spoken_and_said_of_it_is_in_the_journal_the_view_and_the_
     assert {"loudness_lufs", "dc_offset", "gap_ratio", "log_probability", "rtf"} <= set(row.profile)
     made = await asyncio.to_thread(run, app, ["report", "--journal", str(shift.journal), "--html", str(tmp_path / "r.html"), "--json"])
     summary = json.loads(made.stdout)
-    assert (summary["segments"], summary["rates"][0]["corrected"], summary["probes"]["wer"]) == (1, 1, 0.0)
+    assert (summary["segments"], summary["rates"][0]["corrected"], summary["probes"][0]["wer"]) == (1, 1, 0.0)
 
 
 async def test_a_verdict_on_a_segment_that_nobody_knows_is_refused(shift: Shift) -> None:

@@ -1,5 +1,7 @@
 """A stretch of time in figures, and as a page."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def an_hour(*segments: SegmentRow, feedback: tuple[FeedbackRow, ...] = (), chang
 
 def test_an_empty_time_is_told_as_one() -> None:
     summary = summarize(EMPTY, 0.0, 3_600.0)
-    assert (summary.segments, summary.ttfs_ms, summary.worst, summary.probes) == (0, {}, (), None)
+    assert (summary.segments, summary.ttfs_ms, summary.worst, summary.probes) == (0, {}, (), ())
     assert "Nothing was recognised in this time." in page(summary)
 
 
@@ -78,6 +80,22 @@ def test_a_change_is_shown_with_what_was_before_and_since() -> None:
     assert len(drifted.before) == BINS
 
 
+def test_a_change_of_what_rows_do_not_tell_is_told_without_a_picture() -> None:
+    changes = (replace(quieter(), value="other"), replace(quieter(), feature="word_errors", label="all", value=""))
+    summary = an_hour(*(segment(number, 1_300.0 + number) for number in range(200)), changes=changes)
+    assert [one.has_picture for one in summary.drifted] == [False, False]
+    assert "word_errors of all" in page(summary)
+
+
+def test_a_slice_by_rate_has_the_segments_of_that_rate() -> None:
+    rows = [
+        segment(number, 1_300.0 + number, rate_hz="8000" if number % 2 else "16000", profile={"loudness_lufs": float(number % 2)})
+        for number in range(200)
+    ]
+    (drifted,) = an_hour(*rows, changes=(replace(quieter(), label="rate_hz", value="8000"),)).drifted
+    assert (drifted.low, drifted.high) == (1.0, 1.0)
+
+
 def test_the_latest_come_first_then_the_least_sure() -> None:
     summary = an_hour(
         segment(1, profile={"log_probability": -0.1}),
@@ -90,9 +108,10 @@ def test_the_latest_come_first_then_the_least_sure() -> None:
 
 def test_golden_clips_are_summed() -> None:
     probes = tuple(ProbeRow(1_100.0 + number, "a", "base", 10, number % 2, 0, 0, 300.0 + number, late=False) for number in range(10))
-    told = summarize(Reading((segment(1),), (), (), probes), 1_000.0, 4_600.0).probes
-    assert told is not None
+    other = replace(probes[0], code="2.0", at_s=1_200.0, substitutions=5)
+    told, after = summarize(Reading((segment(1),), (), (), (*probes, other)), 1_000.0, 4_600.0).probes
     assert (told.count, told.errors.rate, told.ttfs_ms["p50"]) == (10, 0.05, 304.0)
+    assert (after.count, after.errors.rate) == (1, 0.5), "another release is told by itself"
 
 
 def test_a_page_tells_everything_and_lets_nothing_in() -> None:

@@ -52,7 +52,13 @@ FEATURES = (
     Feature("off_prediction", "system", "1", "the machine, what runs beside the server"),
 )
 
-_BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
+BY_TEXTS = (
+    Feature("word_errors", "text", "1", "what people say, by the texts they corrected"),
+    Feature("second_opinion", "text", "1", "everything that makes recognition hard, by a second, wider search"),
+)
+"""Error rates, of which only some segments tell."""
+
+_BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in (*FEATURES, *BY_TEXTS)}
 
 
 def feature(name: str) -> Feature:
@@ -71,6 +77,9 @@ def numbers_of(record: SegmentRecord) -> dict[str, float]:
 
 
 def _of_the_system(record: SegmentRecord) -> dict[str, Attribute]:
+    """Of what somebody waited for: a file has another budget, and stands behind all others."""
+    if names.PURPOSE in record.attributes:
+        return {}
     told, recognition_ms = record.attributes, recognition_ms_of(record)
     found: dict[str, Attribute] = {}
     if names.RESPONSE_MS in told:

@@ -63,6 +63,11 @@ class Reference:
         for name, sketch in other._sketches.items():
             self._sketches.setdefault(name, kll_floats_sketch(SKETCH_K)).merge(sketch)
 
+    def without(self, features: Iterable[str]) -> "Reference":
+        """The same, but for these features."""
+        left = {name: sketch for name, sketch in self._sketches.items() if name not in set(features)}
+        return Reference(self.origin, self.segments, left)
+
     @property
     def features(self) -> tuple[str, ...]:
         return tuple(self._sketches)

@@ -66,6 +66,8 @@ def segment_row(record: SegmentRecord, labels: Mapping[str, str], at_s: float) -
         client=labels.get("client", ""),
         encoding=labels.get("encoding", ""),
         language=text(names.LANGUAGE) or labels.get("language", ""),
+        asked_language=labels.get("language", ""),
+        rate_hz=labels.get("rate_hz", ""),
         code=text(names.CODE),
         model=text(names.MODEL),
         weights_sha256=text(names.WEIGHTS_SHA256),

@@ -8,9 +8,6 @@ Outcome = Literal["in_time", "late", "empty", "failed"]
 FeedbackKind = Literal["corrected", "accepted", "rejected", "repeated", "switched_to_typing", "second_opinion"]
 """The last is no user's: the segment was decoded once more by a stronger plan, whose text is taken for the right one."""
 
-CLIENT_CHARS = 64
-"""Labels come from outside: so much of one is kept."""
-
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
@@ -25,6 +22,10 @@ class SegmentRow:
     client: str = ""
     encoding: str = ""
     language: str = ""
+    """Of the text."""
+    asked_language: str = ""
+    """By the caller, such as "auto"."""
+    rate_hz: str = ""
     code: str = ""
     model: str = ""
     weights_sha256: str = ""
@@ -45,6 +46,10 @@ class SegmentRow:
     """By feature, as drift is watched by them."""
     drifting: tuple[str, ...] = ()
     """Features of its slices that differ from the reference."""
+
+    @property
+    def release(self) -> str:
+        return f"{self.model} {self.weights_sha256[:8]}, {self.data_definition}, code {self.code}"
 
     @property
     def ttfs_ms(self) -> float | None:
@@ -100,7 +105,15 @@ class ProbeRow:
     deletions: int
     insertions: int
     ttfs_ms: float | None
+    """None: there was no final, or callers spoke meanwhile."""
     late: bool
+    weights_sha256: str = ""
+    data_definition: str = ""
+    code: str = ""
+
+    @property
+    def release(self) -> str:
+        return f"{self.model} {self.weights_sha256[:8]}, {self.data_definition}, code {self.code}"
 
 
 Row = SegmentRow | FeedbackRow | ChangeRow | ProbeRow

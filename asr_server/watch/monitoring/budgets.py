@@ -82,8 +82,9 @@ class _CountedCall:
         outcome = outcome_of(record)
         if outcome in ("in_time", "late"):
             self._count("response", bad=outcome == "late")
-        if not record.failed:
-            self._count("recognition", bad=spent_ms_of(record).get(names.RECOGNITION, 0.0) > RECOGNITION_MS)
+        spent_ms = spent_ms_of(record)
+        if names.RECOGNITION in spent_ms:
+            self._count("recognition", bad=spent_ms[names.RECOGNITION] > RECOGNITION_MS)
 
     def close(self, status: str, message: str, at_s: float) -> None:
         self._count("calls", bad=status in OUR_FAULT)

@@ -143,7 +143,7 @@ ROWS = (
             Panel(
                 "Features that differ from the reference",
                 "none",
-                (Query(f"sum by (asr_feature, asr_where) (asr_drift{{{_OF}}})", "{{asr_feature}}, {{asr_where}}"),),
+                (Query(f"sum by (asr_kind, asr_feature, asr_where) (asr_drift{{{_OF}}})", "{{asr_kind}}: {{asr_feature}}, {{asr_where}}"),),
                 "By slice. The log and `asr-server report` tell since when and how far.",
                 stacked=True,
             ),

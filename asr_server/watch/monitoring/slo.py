@@ -53,6 +53,13 @@ BURNS = (
 )
 """Of a period of 30 days 2 %, 5 %, 10 % and 10 % of the budget (table 5-8 there)."""
 
+DRIFTS = (
+    ("AsrDataDrift", "audio", "the audio is not what it was: which features, by the log; in which slice, by the label"),
+    ("AsrConceptDrift", "text", "texts are not what they were: errors, or what the recogniser says of itself; look at AsrDataDrift first"),
+    ("AsrSystemDrift", "system", "recognition takes other times than it did: the machine, the load, or a release"),
+)
+"""Alerts on features that have left their reference, one a kind."""
+
 _FINALS = 'sum by (service_name) (rate(asr_segments_total{asr_outcome=~"in_time|late"}[$range]))'
 _CALLS = "sum by (service_name) (rate(rpc_server_call_duration_seconds_count[$range]))"
 OUR_FAULT = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
@@ -170,11 +177,11 @@ def _symptoms(time_scale: float) -> dict[str, Any]:
                 "golden clips take more than a second to their final text while hardly anybody speaks: the machine is slow",
             ),
             alert("AsrJournalLoses", f"increase(asr_journal_dropped_total[{window}]) > 0", "rows are lost: the journal cannot be written"),
-            alert(
-                "AsrDataDrift",
-                "count by (service_name, asr_where) (asr_drift > 0) > 0",
-                "segments are not what they were: which features, by the log; in which slice, by the label",
+            *(
+                alert(name, f'count by (service_name, asr_where) (asr_drift{{asr_kind="{kind}"}} > 0) > 0', summary)
+                for name, kind, summary in DRIFTS
             ),
+            alert("AsrProbesFail", f"increase(asr_probe_failed_total[{window}]) > 0", "golden clips cannot be heard"),
             alert(
                 "AsrEmptyResults", f"{empty} / ({every} > 0) > 0.3", "three segments in ten have no words: microphones, noise, or the model"
             ),

@@ -4,11 +4,23 @@ Knows values and names, and neither who reports them nor what they are for; noth
 """
 
 from asr_server.watch.telemetry.exporters import ExporterChoice, TelemetryOptions, choose_exporters
-from asr_server.watch.telemetry.metrics import DRIFT_FEATURE, DRIFT_SLICE, FEEDBACK_KIND, WORD_KIND, Count, Gauge, Gauges, Looked, Metrics
+from asr_server.watch.telemetry.metrics import (
+    DRIFT_FEATURE,
+    DRIFT_KIND,
+    DRIFT_SLICE,
+    FEEDBACK_KIND,
+    WORD_KIND,
+    Count,
+    Gauge,
+    Gauges,
+    Looked,
+    Metrics,
+)
 from asr_server.watch.telemetry.opened import Telemetry, open_telemetry
 
 __all__ = [
     "DRIFT_FEATURE",
+    "DRIFT_KIND",
     "DRIFT_SLICE",
     "FEEDBACK_KIND",
     "WORD_KIND",

@@ -27,8 +27,8 @@ OUTCOME = "asr.outcome"
 WHAT = "asr.what"
 """Label: what was given up to save time, or what the runaway guard did."""
 
-DRIFT_FEATURE, DRIFT_SLICE = "asr.feature", "asr.where"
-"""Labels: what has left its reference, and in which slice."""
+DRIFT_FEATURE, DRIFT_SLICE, DRIFT_KIND = "asr.feature", "asr.where", "asr.kind"
+"""Labels: what has left its reference, in which slice, and whether it is of the audio, the texts or the system."""
 
 FEEDBACK_KIND, WORD_KIND = "asr.feedback.kind", "asr.word"
 """Labels: what a user said of a segment; words that were "said", or "wrong"."""

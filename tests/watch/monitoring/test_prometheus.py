@@ -137,7 +137,7 @@ async def until_fires(watching: Prometheus, alert: tuple[str, str]) -> None:
 
 
 # What only happens when something is wrong or wished for: these have no series yet.
-MAY_BE_EMPTY = re.compile(r"asr_(degraded|guard|eager)_total|outcome=\"late\"|asr_drift")
+MAY_BE_EMPTY = re.compile(r"asr_(degraded|guard|eager)_total|outcome=\"late\"|asr_drift|asr_probe_time_to_final")
 
 
 async def every_alert_is_about_something(watching: Prometheus) -> None:
