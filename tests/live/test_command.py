@@ -21,7 +21,7 @@ from asr_server.errors import RequestRefused, ServerUnreachable, WrongCall
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.journal.reading import read_journal
 from tests.recordings import recording
-from tests.waiting import until_async
+from tests.waiting import until, until_async
 
 run = CliRunner().invoke
 
@@ -81,6 +81,7 @@ async def test_what_is_spoken_and_said_of_it_is_in_the_journal_the_view_and_the_
     told = json.loads((await asyncio.to_thread(run, app, ["watch", "--once", "--json", "--server", shift.address])).output)
     assert told["status"]["recent"]["segments"] == 1
 
+    await until(lambda: bool(read_journal(shift.journal).probes))  # rows that nobody waits for are written together
     (row,) = read_journal(shift.journal).segments
     assert (row.id, row.client, row.encoding, row.language) == (final.segment_id, "kiosk", "LINEAR16", "en")
     assert {"loudness_lufs", "dc_offset", "gap_ratio", "log_probability", "rtf"} <= set(row.profile)
