@@ -44,7 +44,7 @@ class Browser:
         asked = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
         failed = [one["params"] for one in messages if one["method"] == "Network.loadingFailed"]
         stopped = {one["requestId"] for one in failed if one.get("blockedReason") == "csp"}
-        by_pages = (one for one in asked if not one["documentURL"].startswith("chrome:"))
+        by_pages = (one for one in asked if not one["documentURL"].startswith(("chrome:", "chrome-untrusted:")))
         return [one["request"]["url"] for one in by_pages if one["requestId"] not in stopped]
 
     def _log(self, kind: str) -> list[dict[str, object]]:
