@@ -28,7 +28,7 @@ from asr_server.watch.drift.reference import Origin, Reference, read_reference
 from asr_server.watch.feedback import FeedbackDesk
 from asr_server.watch.journal.journal import Journal
 from asr_server.watch.journal.listener import JournalListener, change_row
-from asr_server.watch.journal.reading import find_segment, read_journal
+from asr_server.watch.journal.reading import find_segment, read_probes
 from asr_server.watch.journal.rows import ChangeRow, SegmentRow
 from asr_server.watch.monitoring.budgets import ErrorBudgets
 from asr_server.watch.observer import All, Observer
@@ -91,7 +91,7 @@ class Watching:
         self._probe_every_s = wished.probe_every_s
         self._second_share = wished.second_opinions
         self.second: SecondOpinions | None = None
-        earlier = read_journal(wished.journal).probes if wished.journal is not None and self._golden else ()
+        earlier = read_probes(wished.journal) if wished.journal is not None and self._golden else ()
         self._probes = Probes(journal.put if journal is not None else lambda _: None, earlier)
         self._probing: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
@@ -289,11 +289,14 @@ def _of_probes(probes: Probes, prober: Prober) -> tuple[Looked, ...]:
 
 
 def _of_doubts(desk: FeedbackDesk, second: SecondOpinions) -> tuple[Looked, ...]:
-    def words() -> dict[tuple[str, ...], float]:
-        return {("said",): desk.disagreement.words, ("wrong",): desk.disagreement.errors}
-
     return (
-        Count("asr.second_opinion", "{word}", "Words of second opinions, and those that differ.", (WORD_KIND,), words),
+        Count(
+            "asr.second_opinion",
+            "{word}",
+            "Words of second opinions, and those that differ.",
+            (WORD_KIND,),
+            lambda: _words(desk.disagreement),
+        ),
         Count(
             "asr.second_opinion.skipped", "{segment}", "Segments that nobody had time to decode again.", (), lambda: {(): second.skipped}
         ),
@@ -304,12 +307,12 @@ def _of_users(journal: Journal, desk: FeedbackDesk) -> tuple[Looked, ...]:
     return (
         Count("asr.journal.dropped", "{row}", "Rows that the journal could not keep.", (), lambda: {(): journal.dropped}),
         Count("asr.feedback", "{answer}", "What users said of segments.", (FEEDBACK_KIND,), lambda: desk.counts),
-        Count("asr.labelled", "{word}", "Words of texts that users corrected.", (WORD_KIND,), lambda: _labelled(desk)),
+        Count("asr.labelled", "{word}", "Words of texts that users corrected.", (WORD_KIND,), lambda: _words(desk.errors)),
     )
 
 
-def _labelled(desk: FeedbackDesk) -> dict[tuple[str, ...], float]:
-    errors = desk.errors
+def _words(errors: ErrorCounts) -> dict[tuple[str, ...], float]:
+    """By what became of them."""
     return {("said",): errors.words, ("wrong",): errors.errors}
 
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import ErrorCounts
 from bench.load import Load, Span, Turn
 from bench.pace import Lag
 from bench.quantiles import percentile, quantiles
@@ -260,7 +260,7 @@ def _heard(spoken: Spoken) -> Heard:
     found = Heard(
         clips=1,
         refused=int(spoken.refused),
-        errors=count_errors(normalize(clip.text, clip.language), normalize(spoken.text, clip.language)),
+        errors=text_errors(clip.text, spoken.text, clip.language),
     )
     if spoken.refused:
         return found

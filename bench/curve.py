@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from asr_server.accuracy.manifest import Clip
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.engine.engine import DecodeOptions
 from asr_server.engine.planner import Workload
 from asr_server.engine.whisper import WhisperEngine
@@ -118,8 +118,5 @@ def summarize(point: Point, results: Sequence[ClipResult]) -> dict[str, Any]:
 
 
 def _wer(results: Sequence[ClipResult]) -> float | None:
-    counts = (
-        count_errors(normalize(result.clip.text, result.clip.language), normalize(result.simulated.text, result.clip.language))
-        for result in results
-    )
+    counts = (text_errors(result.clip.text, result.simulated.text, result.clip.language) for result in results)
     return sum(counts, start=ErrorCounts.zero()).rate

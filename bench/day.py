@@ -5,26 +5,20 @@ corrected texts have names in place of every fifth word. Then the server is star
 thread.
 """
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import soundfile
 import yaml
 
 from asr_server.accuracy.manifest import Clip
 from asr_server.api.client import Client
-from asr_server.api.clip import decode_clip, play
-from asr_server.api.options import ClientOptions, StreamOptions
 from asr_server.api.results import Result
 from asr_server.local_server import LocalServer
-from asr_server.watch.labels import CLIENT
 from asr_server.watch.status import DriftStatus
-from audio_norm import to_int16
-from bench.pace import CHUNK_MS
+from bench.sending import clip_of, send
 from eval.audio import read_frames
 from eval.robustness.distort import change_level
 
@@ -36,7 +30,6 @@ NEW_NAMES = ("Zyphera", "Quorvane", "Lumetrix", "Brantoll")
 NEW_EVERY = 5
 """One word in so many is a new name."""
 SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": ""}, "preset": "accurate"}
-BUDGET_MS = 5_000
 PhaseName = Literal["morning", "microphone", "noon", "new words", "slow release"]
 Light = Literal["data", "concept", "system"]
 LIGHTS: tuple[Light, ...] = ("data", "concept", "system")
@@ -139,13 +132,7 @@ class Day:
 async def speak(address: str, clip: Clip, app: str, gain_db: float = 0.0) -> list[Result]:
     """Its finals."""
     frames, rate_hz = read_frames(clip)
-    content = io.BytesIO()
-    soundfile.write(content, to_int16(change_level(frames, gain_db) if gain_db else frames), rate_hz, format="WAV", subtype="PCM_16")
-    audio = decode_clip(content.getvalue())
-    options = StreamOptions(language_code=clip.language, latency_budget_ms=BUDGET_MS, interim_results=False).for_clip(audio)
-    async with Client(address, options=ClientOptions(metadata=((CLIENT, app),))) as client:
-        heard = client.stream(play(audio.chunks(CHUNK_MS), audio.bytes_per_second), options)
-        return [result async for result in heard if isinstance(result, Result) and result.is_final]
+    return await send(address, clip_of(change_level(frames, gain_db) if gain_db else frames, rate_hz), app, clip.language)
 
 
 def with_new_names(text: str) -> str:

@@ -1,7 +1,8 @@
 """The quantiles a bench reports. Nearest rank: each is a time that was really measured."""
 
-import math
 from collections.abc import Iterable, Sequence
+
+from asr_server.quantiles import nearest_rank
 
 Quantiles = dict[str, float | None]
 """p50, p95, p99 and max; all None when nothing was measured."""
@@ -11,9 +12,8 @@ _SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 def quantiles(values_ms: Iterable[float]) -> Quantiles:
     ordered = sorted(values_ms)
-    if not ordered:
-        return dict.fromkeys(_SHARES)
-    return {name: round(ordered[math.ceil(share * len(ordered)) - 1], 1) for name, share in _SHARES.items()}
+    found = {name: nearest_rank(ordered, share) for name, share in _SHARES.items()}
+    return {name: None if value is None else round(value, 1) for name, value in found.items()}
 
 
 def percentile(values_ms: Sequence[float], percent: int) -> float | None:

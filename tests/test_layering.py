@@ -21,6 +21,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "asr_server.transcript": (),
     "asr_server.version": (),
     "asr_server.machine": (),
+    "asr_server.quantiles": (),
     # Recordings with what is said in them, what counts as the same word, and errors as counts.
     "asr_server.accuracy": (),
     "asr_server.events": ("audio_norm", "asr_server.transcript"),
@@ -43,7 +44,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.watch.observer",
     ),
     # Listeners: they know what is reported, not who reports it.
-    "asr_server.watch": ("asr_server.accuracy", "asr_server.errors"),
+    "asr_server.watch": ("asr_server.accuracy", "asr_server.errors", "asr_server.quantiles"),
     # The gRPC edge.
     "asr_server.pb": (),
     "asr_server.api": (
@@ -117,7 +118,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "asr_server.live": ("asr_server.api.client", "asr_server.api.options", "asr_server.errors", "asr_server.watch.status"),
     # Reads journals, asks no server.
-    "asr_server.report": ("asr_server.accuracy", "asr_server.errors", "asr_server.watch.drift.features", "asr_server.watch.journal"),
+    "asr_server.report": (
+        "asr_server.accuracy",
+        "asr_server.errors",
+        "asr_server.quantiles",
+        "asr_server.watch.drift.features",
+        "asr_server.watch.journal",
+    ),
     "asr_server.__main__": ("asr_server.cli",),
     # Instruments: they know recognisers from outside, never a session's insides. A bench counts errors as the evaluation does.
     "eval": (
@@ -146,6 +153,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.local_server",
         "asr_server.machine",
         "asr_server.presets",
+        "asr_server.quantiles",
         "asr_server.session",
         "asr_server.transcript",
         "asr_server.version",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle
 
 from asr_server.accuracy.manifest import Clip
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.api.clip import SAMPLE_BYTES, decode_clip, play
 from asr_server.api.clip import Clip as Audio
 from asr_server.api.host import Host
@@ -102,7 +102,7 @@ class Prober:
             weights_sha256=system.weights_sha256,
             data_definition=system.data_definition,
             code=system.code,
-            errors=await asyncio.to_thread(_errors, clip, text),
+            errors=await asyncio.to_thread(text_errors, clip.text, text, clip.language),
             ttfs_ms=last.ledger.endpoint_wait_ms + last.ledger.response_ms if last is not None and is_alone else None,
             late=any(final.ledger.late for final in finals),
         )
@@ -112,10 +112,6 @@ class Prober:
         """Time that decodes of callers took so far."""
         by_purpose = self.host.worker.busy_s
         return sum(by_purpose[purpose] for purpose in (Purpose.FINAL, Purpose.SPECULATIVE, Purpose.PARTIAL))
-
-
-def _errors(clip: Clip, text: str) -> ErrorCounts:
-    return count_errors(normalize(clip.text, clip.language), normalize(text, clip.language))
 
 
 def _read(clip: Clip) -> Audio:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.budget import LatencyBudget
 from asr_server.engine.worker import Decoded, DecodeJob, Worker
 from asr_server.errors import AsrError
@@ -92,9 +92,6 @@ class SecondOpinions:
         if decoded.degraded:
             self.skipped += 1
             return
-        self._told(segment_id, await asyncio.to_thread(_differences, decoded.decoding.hypothesis, first))
-
-
-def _differences(second: Hypothesis, first: Hypothesis) -> ErrorCounts:
-    language = first.language or second.language or "en"
-    return count_errors(normalize(second.text, language), normalize(first.text, language))
+        second = decoded.decoding.hypothesis
+        language = first.language or second.language or "en"
+        self._told(segment_id, await asyncio.to_thread(text_errors, second.text, first.text, language))

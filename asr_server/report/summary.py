@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from asr_server.accuracy.intervals import rate_ci95, share_ci95
 from asr_server.accuracy.wer import ErrorCounts, total
+from asr_server.quantiles import nearest_rank
 from asr_server.watch.drift.features import feature
 from asr_server.watch.journal.reading import Reading
 from asr_server.watch.journal.rows import ChangeRow, FeedbackRow, ProbeRow, SegmentRow
@@ -137,7 +138,8 @@ class Summary:
 def quantiles(values: Iterable[float]) -> Quantiles:
     """By nearest rank; empty of nothing."""
     ordered = sorted(values)
-    return {name: ordered[math.ceil(share * len(ordered)) - 1] for name, share in SHARES.items()} if ordered else {}
+    found = {name: nearest_rank(ordered, share) for name, share in SHARES.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def summarize(reading: Reading, from_s: float, until_s: float) -> Summary:
@@ -160,7 +162,7 @@ def summarize(reading: Reading, from_s: float, until_s: float) -> Summary:
         drifted=tuple(_drifted(change, reading) for change in _departures(reading.changes)),
         worst=tuple(sorted(answered, key=_badness, reverse=True)[:WORST]),
         probes=_probes(reading.probes),
-        doubts=total(_counts_of(answer) for answer in reading.feedback if answer.kind == "second_opinion"),
+        doubts=total(answer.errors for answer in reading.feedback if answer.kind == "second_opinion"),
     )
 
 
@@ -216,7 +218,7 @@ def _rates(rows: Sequence[SegmentRow], feedback: Sequence[FeedbackRow]) -> tuple
 
 def _rate(label: str, value: str, rows: Sequence[SegmentRow], said: dict[str, list[FeedbackRow]]) -> Rates:
     answers = [answer for row in rows for answer in said.get(row.id, ())]
-    corrected = [_counts_of(answer) for answer in answers if answer.kind == "corrected"]
+    corrected = [answer.errors for answer in answers if answer.kind == "corrected"]
     failures = len({answer.segment_id for answer in answers if answer.kind in FAILURES})
     return Rates(
         label=label,
@@ -288,10 +290,6 @@ def _probes(rows: Sequence[ProbeRow]) -> tuple[Probes, ...]:
 
 
 def _probes_of(release: str, rows: Sequence[ProbeRow]) -> Probes:
-    counts = [_counts_of(row) for row in rows]
+    counts = [row.errors for row in rows]
     ttfs_ms = quantiles(row.ttfs_ms for row in rows if row.ttfs_ms is not None)
     return Probes(release, len(rows), total(counts), rate_ci95(counts), ttfs_ms, sum(row.late for row in rows))
-
-
-def _counts_of(row: FeedbackRow | ProbeRow) -> ErrorCounts:
-    return ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words)

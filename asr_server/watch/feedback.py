@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast, get_args
 
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import ErrorCounts
 from asr_server.errors import Unknown, WrongOrder
 from asr_server.watch import attributes as names
 from asr_server.watch.concept import ConceptWatch, RateChange
 from asr_server.watch.journal.rows import FeedbackKind, FeedbackRow, Row, SegmentRow
-from asr_server.watch.labels import labels_in, labels_of
-from asr_server.watch.observer import Attributes, SegmentRecord
+from asr_server.watch.labels import LabelledSegments
+from asr_server.watch.observer import SegmentRecord
 
 MAX_REMEMBERED = 10_000
 REMEMBERED_S = 3_600.0
@@ -95,12 +95,10 @@ class FeedbackDesk:
         self._doubts += errors
         for change in self.doubts.push(errors, remembered.labels if remembered is not None else {}):
             self._changed("second_opinion", change)
-        put(
-            FeedbackRow(segment_id, "second_opinion", self._unix(), errors.words, errors.substitutions, errors.deletions, errors.insertions)
-        )
+        put(_row(segment_id, "second_opinion", self._unix(), errors))
 
-    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_RememberedCall":
-        return _RememberedCall(self._remember, labels_of(metadata))
+    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> LabelledSegments:
+        return LabelledSegments(self._remember, metadata)
 
     async def take(self, told: Told) -> ErrorCounts | None:
         """Returns once it is kept. Raises `Unknown`, `WrongOrder` and `NotKept`."""
@@ -115,8 +113,7 @@ class FeedbackDesk:
         kind = cast(FeedbackKind, told.kind)
         errors: ErrorCounts | None = None
         if kind == "corrected":
-            heard, language = remembered.text, remembered.language
-            errors = await asyncio.to_thread(_errors, told.corrected, heard, language)
+            errors = await asyncio.to_thread(text_errors, told.corrected, remembered.text, remembered.language or "en")
         await self._keep(_row(told.segment_id, kind, self._unix(), errors or ErrorCounts.zero()))
         if not self._is_first(told.segment_id, kind):
             return errors  # the journal has the last word; sums have the first
@@ -156,27 +153,3 @@ class FeedbackDesk:
 
 def _row(segment_id: str, kind: FeedbackKind, at_s: float, errors: ErrorCounts) -> FeedbackRow:
     return FeedbackRow(segment_id, kind, at_s, errors.words, errors.substitutions, errors.deletions, errors.insertions)
-
-
-def _errors(corrected: str, heard: str, language: str) -> ErrorCounts:
-    return count_errors(normalize(corrected, language or "en"), normalize(heard, language or "en"))
-
-
-class _RememberedCall:
-    __slots__ = ("_labels", "_remember")
-
-    trace_id = ""
-
-    def __init__(self, remember: Callable[[SegmentRecord, Mapping[str, str]], None], labels: dict[str, str]) -> None:
-        self._remember = remember
-        self._labels = labels
-
-    def describe(self, attributes: Attributes) -> None:
-        self._labels.update(labels_in(attributes))
-
-    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
-
-    def segment(self, record: SegmentRecord) -> None:
-        self._remember(record, self._labels)
-
-    def close(self, status: str, message: str, at_s: float) -> None: ...

@@ -3,13 +3,13 @@
 The same audio every time, so what has changed is the server.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from asr_server.accuracy.wer import ErrorCounts, total
+from asr_server.quantiles import nearest_rank
 from asr_server.watch.journal.rows import ProbeRow, Row
 
 
@@ -50,7 +50,7 @@ class Probes:
         release that is worse is seen when it is started."""
         self._put = put
         self._unix = unix
-        self._first = {row.clip: ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words) for row in before}
+        self._first = {row.clip: row.errors for row in before}
         self._last: dict[str, _Last] = {}
 
     def add(self, probed: Probed) -> None:
@@ -91,4 +91,5 @@ class Probes:
     def ttfs_s(self) -> float | None:
         """Median time to final text of the clips, the last time each was spoken."""
         times = sorted(one.ttfs_ms for one in tuple(self._last.values()) if one.ttfs_ms is not None)
-        return times[math.ceil(len(times) / 2) - 1] / 1000 if times else None
+        median_ms = nearest_rank(times, 0.5)
+        return None if median_ms is None else median_ms / 1000

@@ -1,13 +1,13 @@
 """The last segments, for whoever asks how it is going right now."""
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from asr_server.quantiles import nearest_rank
 from asr_server.watch import attributes as names
-from asr_server.watch.observer import Attributes, SegmentRecord
+from asr_server.watch.observer import NullCallObserver, SegmentRecord
 from asr_server.watch.segments import Outcome, number, outcome_of, spent_ms_of
 from asr_server.watch.status import Latency, Recent
 
@@ -83,23 +83,12 @@ class RecentSegments:
 
 def _latency(name: str, planned_ms: float | None, values: Iterable[float]) -> Latency:
     ordered = sorted(values)
-    p50, p95, p99 = (ordered[math.ceil(share * len(ordered)) - 1] if ordered else None for share in (0.5, 0.95, 0.99))
-    return Latency(name, planned_ms, p50, p95, p99)
+    return Latency(name, planned_ms, *(nearest_rank(ordered, share) for share in (0.5, 0.95, 0.99)))
 
 
-class _SeenCall:
-    __slots__ = ("_add",)
-
-    trace_id = ""
-
+class _SeenCall(NullCallObserver):
     def __init__(self, add: Callable[[SegmentRecord], None]) -> None:
         self._add = add
 
-    def describe(self, attributes: Attributes) -> None: ...
-
-    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
-
     def segment(self, record: SegmentRecord) -> None:
         self._add(record)
-
-    def close(self, status: str, message: str, at_s: float) -> None: ...

@@ -1,7 +1,6 @@
 """`python -m bench drift`."""
 
 import asyncio
-import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,44 +9,40 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-import soundfile
 import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 
+from asr_server.accuracy.language import primary_tag
 from asr_server.accuracy.manifest import Clip, read_manifest
-from asr_server.accuracy.normalize import normalize
-from asr_server.accuracy.wer import ErrorCounts, count_errors, total
+from asr_server.accuracy.texts import text_errors
+from asr_server.accuracy.wer import total
 from asr_server.api.client import Client
-from asr_server.api.clip import decode_clip, play
-from asr_server.api.options import ClientOptions, StreamOptions
-from asr_server.api.results import Result
+from asr_server.api.clip import Clip as Audio
 from asr_server.local_server import local_server, serve_command
 from asr_server.machine import usable_cores
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.journal.reading import read_journal
 from asr_server.watch.journal.rows import FeedbackRow, SegmentRow
-from asr_server.watch.labels import CLIENT
-from audio_norm import DataDefinition, Frames, Span, load_definition, to_int16
+from audio_norm import DataDefinition, load_definition
 from bench.changed import CHANGES, Recorded
 from bench.clips import up_to
 from bench.commands.speaking import JsonOption, ManifestOption, ModelOption
 from bench.drift import QUIET_SEGMENTS, Found, Heard, How, Search, alarms, cost_us, halves, quiet_sequence, reference_of, search, watched
 from bench.machine import machine
-from bench.pace import CHUNK_MS
 from bench.predictors import Judged, means_of, predictors
+from bench.sending import clip_of, send
 from eval.audio import read_frames
 from eval.commands.hearing import of_manifest
 from eval.commands.requiring import closing_with, require_option, requirements_of
 from eval.console import check_writable, progress, write_json
 from eval.robustness.distort import CannotDistort
+from eval.robustness.suite import speech_in
 
 AS_RECORDED = "as recorded"
 OTHER_LANGUAGE = "another language"
 AT_A_TIME, WORKERS = 2, 6
-BUDGET_MS = 5_000
-"""Nobody waits for an answer here."""
 FIELDS = (
     "clips",
     "segments",
@@ -82,8 +77,8 @@ def drift_command(
     check_writable(json, inputs=[manifest])
     requirements = requirements_of(require, FIELDS)
     clips = list(up_to(read_manifest(manifest), max_duration_s))
-    usual = list(islice((clip for clip in clips if _primary(clip) == language), limit))
-    others = list(islice((clip for clip in clips if _primary(clip) != language), limit))
+    usual = list(islice((clip for clip in clips if primary_tag(clip.language) == language), limit))
+    others = list(islice((clip for clip in clips if primary_tag(clip.language) != language), limit))
     if len(usual) < 2:
         raise typer.BadParameter(
             f"{manifest} has {len(usual)} clips in {language} of up to {max_duration_s:g} s, wanted 2", param_hint="--manifest"
@@ -102,10 +97,6 @@ def drift_command(
     write_json(json, result)
     Console(highlight=False).print(_table(result), _told_by(result["predictors"]))
     return closing_with(requirements, result)
-
-
-def _primary(clip: Clip) -> str:
-    return clip.language.split("-")[0].lower()
 
 
 # ------------------------------------------------------------------------------------------------------------------- hearing
@@ -142,7 +133,7 @@ async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[d
                     for number, one in left:
                         audio = await asyncio.to_thread(_changed, one, definition)
                         if audio is not None:
-                            texts[number] = await _speak(server.address, str(number), audio, language)
+                            texts[number] = " ".join(final.text for final in await send(server.address, audio, str(number), language))
                         heard()
 
                 async with asyncio.TaskGroup() as group:
@@ -175,43 +166,22 @@ def _error_rates(judged: Sequence[Judged]) -> dict[str, float | None]:
 
 
 def _judged(spoken: _Spoken, text: str, rows: Sequence[SegmentRow], doubts: Sequence[FeedbackRow]) -> Judged:
-    language = spoken.clip.language
-    errors = count_errors(normalize(spoken.clip.text, language), normalize(text, language))
-    second = (ErrorCounts(row.substitutions, row.deletions, row.insertions, row.words) for row in doubts)
-    return Judged(spoken.condition, errors, means_of([row.profile for row in rows]), total(second))
+    errors = text_errors(spoken.clip.text, text, spoken.clip.language)
+    return Judged(spoken.condition, errors, means_of([row.profile for row in rows]), total(row.errors for row in doubts))
 
 
-async def _speak(address: str, name: str, audio: bytes, language: str) -> str:
-    """What was heard."""
-    async with Client(address, options=ClientOptions(metadata=((CLIENT, name),))) as client:
-        clip = decode_clip(audio)
-        options = StreamOptions(language_code=language, latency_budget_ms=BUDGET_MS, interim_results=False).for_clip(clip)
-        chunks = play(clip.chunks(CHUNK_MS), clip.bytes_per_second, realtime=False)
-        return " ".join([heard.text async for heard in client.stream(chunks, options) if isinstance(heard, Result) and heard.is_final])
-
-
-def _changed(spoken: _Spoken, definition: DataDefinition) -> bytes | None:
-    """As a WAV file; None where that cannot be."""
+def _changed(spoken: _Spoken, definition: DataDefinition) -> Audio | None:
+    """None where that cannot be."""
     frames, rate_hz = read_frames(spoken.clip)
     change = CHANGES.get(spoken.condition)
     if change is not None:
         try:
-            frames = change(Recorded(frames, rate_hz, _speech(frames, rate_hz, definition), seed=len(frames)))
+            frames = change(Recorded(frames, rate_hz, speech_in(frames, rate_hz, definition), seed=len(frames)))
         except CannotDistort:
             return None
     if not len(frames):
         return None
-    content = io.BytesIO()
-    soundfile.write(content, to_int16(frames), rate_hz, format="WAV", subtype="PCM_16")
-    return content.getvalue()
-
-
-def _speech(frames: Frames, rate_hz: int, definition: DataDefinition) -> tuple[Span, ...]:
-    """In samples of the recording."""
-    to_hz = definition.audio.rate_hz
-    found = definition.whole_window(frames, rate_hz).speech
-    own = ((span.start_sample * rate_hz // to_hz, min(span.end_sample * rate_hz // to_hz, len(frames))) for span in found)
-    return tuple(Span(start, end) for start, end in own if start < end)
+    return clip_of(frames, rate_hz)
 
 
 # ----------------------------------------------------------------------------------------------------------------- detecting

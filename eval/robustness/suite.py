@@ -65,14 +65,16 @@ class Distorter:
 
     def _speech_in(self, clip_id: str, frames: Frames, rate_hz: int) -> tuple[Span, ...]:
         if clip_id not in self._speech:
-            found = self._definition.whole_window(frames, rate_hz).speech
-            own = ((span.start_sample * rate_hz // self._hz, min(span.end_sample * rate_hz // self._hz, len(frames))) for span in found)
-            self._speech[clip_id] = tuple(Span(start, end) for start, end in own if start < end)
+            self._speech[clip_id] = speech_in(frames, rate_hz, self._definition)
         return self._speech[clip_id]
 
-    @property
-    def _hz(self) -> int:
-        return self._definition.audio.rate_hz
+
+def speech_in(frames: Frames, rate_hz: int, definition: DataDefinition) -> tuple[Span, ...]:
+    """Where speech is, by the definition's detector, in samples of the recording."""
+    to_hz = definition.audio.rate_hz
+    found = definition.whole_window(frames, rate_hz).speech
+    own = ((span.start_sample * rate_hz // to_hz, min(span.end_sample * rate_hz // to_hz, len(frames))) for span in found)
+    return tuple(Span(start, end) for start, end in own if start < end)
 
 
 class UnderCondition:

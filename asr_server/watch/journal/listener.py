@@ -7,8 +7,8 @@ from asr_server.watch import attributes as names
 from asr_server.watch.drift.features import numbers_of
 from asr_server.watch.drift.slices import Change
 from asr_server.watch.journal.rows import ChangeRow, Row, SegmentRow
-from asr_server.watch.labels import labels_in, labels_of
-from asr_server.watch.observer import Attributes, SegmentRecord
+from asr_server.watch.labels import LabelledSegments
+from asr_server.watch.observer import SegmentRecord
 from asr_server.watch.segments import number, outcome_of, recognition_ms_of, spent_ms_of, texts
 
 
@@ -24,29 +24,11 @@ class JournalListener:
         self._put = put
         self._at = at
 
-    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_JournaledCall":
-        return _JournaledCall(self._put, self._at, labels_of(metadata))
+    def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> LabelledSegments:
+        return LabelledSegments(self._keep, metadata)
 
-
-class _JournaledCall:
-    __slots__ = ("_at", "_labels", "_put")
-
-    trace_id = ""
-
-    def __init__(self, put: Callable[[Row], None], at: Callable[[float], float], labels: dict[str, str]) -> None:
-        self._put = put
-        self._at = at
-        self._labels = labels
-
-    def describe(self, attributes: Attributes) -> None:
-        self._labels.update(labels_in(attributes))
-
-    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
-
-    def segment(self, record: SegmentRecord) -> None:
-        self._put(segment_row(record, self._labels, self._at(record.end_s)))
-
-    def close(self, status: str, message: str, at_s: float) -> None: ...
+    def _keep(self, record: SegmentRecord, labels: Mapping[str, str]) -> None:
+        self._put(segment_row(record, labels, self._at(record.end_s)))
 
 
 def segment_row(record: SegmentRecord, labels: Mapping[str, str], at_s: float) -> SegmentRow:

@@ -32,6 +32,12 @@ def read_journal(path: Path, since_s: float = 0.0, until_s: float = float("inf")
         )
 
 
+def read_probes(path: Path) -> tuple[ProbeRow, ...]:
+    """Golden clips alone, of all times. Raises as `read_journal`."""
+    with _connected(path) as connection:
+        return tuple(PROBES.read(connection, 0.0, float("inf")))
+
+
 def find_segment(path: Path, segment_id: str) -> SegmentRow | None:
     """Raises as `read_journal`."""
     with _connected(path) as connection:

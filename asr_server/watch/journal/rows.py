@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from asr_server.accuracy.wer import ErrorCounts
+
 Outcome = Literal["in_time", "late", "empty", "failed"]
 FeedbackKind = Literal["corrected", "accepted", "rejected", "repeated", "switched_to_typing", "second_opinion"]
 """The last is no user's: the segment was decoded once more by a stronger plan, whose text is taken for the right one."""
@@ -49,7 +51,7 @@ class SegmentRow:
 
     @property
     def release(self) -> str:
-        return f"{self.model} {self.weights_sha256[:8]}, {self.data_definition}, code {self.code}"
+        return _release(self)
 
     @property
     def ttfs_ms(self) -> float | None:
@@ -69,6 +71,10 @@ class FeedbackRow:
     substitutions: int = 0
     deletions: int = 0
     insertions: int = 0
+
+    @property
+    def errors(self) -> ErrorCounts:
+        return ErrorCounts(self.substitutions, self.deletions, self.insertions, self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,16 @@ class ProbeRow:
     code: str = ""
 
     @property
+    def errors(self) -> ErrorCounts:
+        return ErrorCounts(self.substitutions, self.deletions, self.insertions, self.words)
+
+    @property
     def release(self) -> str:
-        return f"{self.model} {self.weights_sha256[:8]}, {self.data_definition}, code {self.code}"
+        return _release(self)
+
+
+def _release(row: "SegmentRow | ProbeRow") -> str:
+    return f"{row.model} {row.weights_sha256[:8]}, {row.data_definition}, code {row.code}"
 
 
 Row = SegmentRow | FeedbackRow | ChangeRow | ProbeRow

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from asr_server.watch import attributes as names
 from asr_server.watch.monitoring.slo import BURNS, OBJECTIVES, OUR_FAULT, RECOGNITION_MS, Burn, Objective
-from asr_server.watch.observer import Attributes, SegmentRecord
+from asr_server.watch.observer import NullCallObserver, SegmentRecord
 from asr_server.watch.segments import outcome_of, spent_ms_of
 from asr_server.watch.status import ObjectiveState, WindowState
 
@@ -66,17 +66,9 @@ class ErrorBudgets:
         count[1] += bad
 
 
-class _CountedCall:
-    __slots__ = ("_count",)
-
-    trace_id = ""
-
+class _CountedCall(NullCallObserver):
     def __init__(self, count: Callable[..., None]) -> None:
         self._count = count
-
-    def describe(self, attributes: Attributes) -> None: ...
-
-    def event(self, name: str, attributes: Attributes, at_s: float) -> None: ...
 
     def segment(self, record: SegmentRecord) -> None:
         outcome = outcome_of(record)
