@@ -53,13 +53,13 @@ PRESETS: Mapping[PresetName, Preset] = {
         Preset(
             "balanced",
             SessionOptions(
-                vad_stop_ms=440,
+                vad_stop_ms=432,
                 sure_stop_ms=300,
                 speculate_after_ms=_SPECULATE_AFTER_MS,
                 context_ms=3_000,
                 soft_segment_ms=_SOFT_SEGMENT_MS,
             ),
-            beam_size=2,
+            beam_size=1,
         ),
         Preset(
             "accurate",

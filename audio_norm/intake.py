@@ -82,10 +82,11 @@ class Intake:
 
     def _clipped(self, frames: Frames) -> Positions:
         used = frames if self._channel is None else frames[:, self._channel - 1 : self._channel]
-        numbers = self._frames + np.flatnonzero((np.abs(used) >= FULL_SCALE).any(axis=1))
+        before = self._frames
         self._frames += len(frames)
-        if not len(numbers):
+        if not len(used) or max(used.max(), -used.min()) < FULL_SCALE:
             return np.empty(0, np.int64)
+        numbers = before + np.flatnonzero((np.abs(used) >= FULL_SCALE).any(axis=1))
         # Source frame i covers the samples from i * to / from up to the next one's; going down, several share a sample.
         firsts = numbers * self._to_hz // self._from_hz
         covered = np.maximum((numbers + 1) * self._to_hz // self._from_hz - firsts, 1)
@@ -98,16 +99,13 @@ class Intake:
 
     def _gaps(self, mono: Samples) -> tuple[Span, ...]:
         """Of the frames counted last."""
-        is_zero = mono == 0
-        if not is_zero.any():
-            self._zeros = 0 if len(mono) else self._zeros
+        if not len(mono):
             return ()
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], is_zero, [False]])))
         before, first = self._zeros, self._frames - len(mono)
         least = GAP_MS * self._from_hz // 1000
         self._zeros = 0
         found = []
-        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        for start, end in _runs_of_zeros(mono):
             length = end - start + (before if start == 0 else 0)
             if end == len(mono):
                 self._zeros = length
@@ -115,3 +113,14 @@ class Intake:
                 told = start if start or before >= least else -before
                 found.append(Span((first + told) * self._to_hz // self._from_hz, (first + end) * self._to_hz // self._from_hz))
         return tuple(found)
+
+
+def _runs_of_zeros(mono: Samples) -> list[tuple[int, int]]:
+    """First sample of each and the one after its last. Most audio has none, and who is muted sends nothing else."""
+    others = np.count_nonzero(mono)
+    if others == len(mono):
+        return []
+    if not others:
+        return [(0, len(mono))]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mono == 0, [False]]))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))

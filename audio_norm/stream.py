@@ -51,14 +51,14 @@ class Conditioner:
             raise ValueError("Conditioner was flushed already")
         self._flushed = True
         rest = self._vad_rest
-        speech = (self._vad.probability(np.pad(rest, (0, self.frame_samples - len(rest)))),) if len(rest) else ()
-        return Conditioned(np.empty(0, np.float32), speech)
+        last = np.pad(rest, (0, -len(rest) % self.frame_samples)).reshape(-1, self.frame_samples)
+        return Conditioned(np.empty(0, np.float32), self._vad.probabilities(last))
 
     def _probabilities(self, samples: Samples) -> tuple[float, ...]:
         waiting = np.concatenate([self._vad_rest, samples])
         whole = len(waiting) // self.frame_samples * self.frame_samples
         self._vad_rest = waiting[whole:]
-        return tuple(self._vad.probability(frame) for frame in waiting[:whole].reshape(-1, self.frame_samples))
+        return self._vad.probabilities(waiting[:whole].reshape(-1, self.frame_samples))
 
 
 class HighPass:

@@ -196,7 +196,9 @@ class Detector:
         for samples in clips:
             vad = make()
             whole = len(samples) // self.frame_samples * self.frame_samples
-            self.probabilities.append([vad.probability(frame) for frame in samples[:whole].reshape(-1, self.frame_samples)])
+            self.probabilities.append(
+                [vad.probabilities(frame[np.newaxis])[0] for frame in samples[:whole].reshape(-1, self.frame_samples)]
+            )
         self.cost_ms_per_s = 1e3 * (time.process_time() - started_s) / (sum(map(len, clips)) / RATE_HZ)
 
     def spans(self, rule: GateRule) -> list[tuple[Span, ...]]:

@@ -6,6 +6,8 @@ is not far quieter than the speech before it. Measured against the ends of 162 c
 / 99 %: the gate 18 / 330 / 419, this -43 / 124 / 196.
 """
 
+import math
+from bisect import bisect_left, insort
 from collections import deque
 
 import numpy as np
@@ -25,13 +27,19 @@ class QuietClock:
     """One a stream."""
 
     def __init__(self) -> None:
-        self._levels_db: deque[float] = deque(maxlen=LEVEL_FRAMES)
-        self._speech_db = -np.inf
+        self._levels_db: deque[float] = deque()
+        self._in_order_db: list[float] = []
+        """The same from soft to loud."""
 
     def push(self, probability: float, frame: Samples) -> bool:
         """The next frame and the detector's probability for it; whether it counts as speech."""
-        level_db = float(10 * np.log10(np.mean(np.square(frame), dtype=np.float64) + _SILENCE_POWER)) if len(frame) else -100.0
-        if probability >= MIN_PROBABILITY:
-            self._levels_db.append(level_db)
-            self._speech_db = float(np.percentile(self._levels_db, SPEECH_PERCENTILE))
-        return probability >= MIN_PROBABILITY and level_db >= self._speech_db - MAX_BELOW_SPEECH_DB
+        if probability < MIN_PROBABILITY:
+            return False
+        power = float(np.dot(frame, frame)) / len(frame) if len(frame) else 0.0
+        level_db = 10 * math.log10(power + _SILENCE_POWER)
+        if len(self._levels_db) == LEVEL_FRAMES:
+            del self._in_order_db[bisect_left(self._in_order_db, self._levels_db.popleft())]
+        self._levels_db.append(level_db)
+        insort(self._in_order_db, level_db)
+        speech_db = self._in_order_db[round((len(self._in_order_db) - 1) * SPEECH_PERCENTILE / 100)]
+        return level_db >= speech_db - MAX_BELOW_SPEECH_DB

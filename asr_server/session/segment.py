@@ -93,6 +93,11 @@ class OpenSegment:
             rest.speech_until(span.end_sample)
         return rest
 
+    def hand_on_eager(self, told: str, rest: "OpenSegment") -> None:
+        """`told` of it is final now. If more than that was told early, whether that stood is seen with the rest."""
+        if self.eager_text.startswith(told) and self.eager_text != told:
+            self.eager_text, rest.eager_text = "", self.eager_text.removeprefix(told).strip()
+
     def best_cut(self, earliest_sample: int, samples: Samples, samples_start: int) -> int:
         """Where to close speech that does not pause: in the middle of the longest pause after `earliest_sample`, else at the quietest
         200 ms of `samples` (which begin at `samples_start`) from there on: between words more often than not."""

@@ -33,7 +33,7 @@ from asr_server.events import (
     WordPlaces,
 )
 from asr_server.session.audio import HeardAudio
-from asr_server.session.commit import committable_words, cut_between, first_words
+from asr_server.session.commit import sure_part
 from asr_server.session.endpoint import EAGER_CERTAINTY, EndpointRule, certainty
 from asr_server.session.options import SessionOptions
 from asr_server.session.order import Awaited, Order
@@ -264,25 +264,21 @@ class Session:
         if self._order:
             return
         hypothesis, _ = segment.prefix.kept_in(hypothesis)
-        count = committable_words(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
-        if not count:
+        part = sure_part(hypothesis, committing.end_sample, segment.prefix, self._samples_per_ms * 1000)
+        if part is None:
             return
-        cut = cut_between(hypothesis.words[count - 1], hypothesis.words[count])
-        spoken = segment.speech_before(cut)
-        rest = segment.rest_after(cut, cut, self._segments)
+        spoken = segment.speech_before(part.cut_sample)
+        rest = segment.rest_after(part.cut_sample, part.cut_sample, self._segments)
         if not spoken or rest is None:
             return
         yield from self._drop_partial(segment)
         self._segment = rest
         self._segments += 1
         rest.partial_due_sample = self._heard_sample
-        told = first_words(hypothesis, count)
-        if segment.eager_text.startswith(told.text) and segment.eager_text != told.text:
-            # Told early was more than is told for good now: whether it stood is yet to be seen.
-            segment.eager_text, rest.eager_text = "", segment.eager_text.removeprefix(told.text).strip()
-        self._await(committing.job, segment, spoken, cut, WordPlaces.WITH)
+        segment.hand_on_eager(part.told.text, rest)
+        self._await(committing.job, segment, spoken, part.cut_sample, WordPlaces.WITH)
         yield DecodePromoted(committing.job, 0, segment.index)
-        self._order.answer(committing.job, told)
+        self._order.answer(committing.job, part.told)
         yield from self._leave()
 
     def _drop_commit(self, segment: OpenSegment) -> Iterator[Event]:

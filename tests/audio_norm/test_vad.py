@@ -8,9 +8,13 @@ from audio_norm import Samples, SileroVad, Vad, WebRtcVad
 from tests.audio_norm.samples import noise, speech
 
 
-def probabilities(vad: Vad, samples: Samples) -> list[float]:
+def frames_of(vad: Vad, samples: Samples) -> Samples:
     whole = len(samples) // vad.frame_samples * vad.frame_samples
-    return [vad.probability(frame) for frame in samples[:whole].reshape(-1, vad.frame_samples)]
+    return samples[:whole].reshape(-1, vad.frame_samples)
+
+
+def probabilities(vad: Vad, samples: Samples) -> list[float]:
+    return list(vad.probabilities(frames_of(vad, samples)))
 
 
 @pytest.mark.parametrize("vad", [WebRtcVad(0), WebRtcVad(3), SileroVad()])
@@ -41,26 +45,42 @@ def test_webrtc_says_only_yes_or_no() -> None:
 def test_two_streams_side_by_side_do_not_disturb_each_other(make: type[WebRtcVad | SileroVad]) -> None:
     alone = probabilities(make(), speech())
     one, other = make(), make()
-    together = []
-    for frame in speech()[: len(alone) * one.frame_samples].reshape(-1, one.frame_samples):
-        together.append(one.probability(frame))
-        other.probability(noise(1.0)[: other.frame_samples])
+    together: list[float] = []
+    for frame in frames_of(one, speech()):
+        together += one.probabilities(frame[np.newaxis])
+        other.probabilities(frames_of(other, noise(1.0))[:1])
     assert together == alone
+
+
+@pytest.mark.parametrize("make", [WebRtcVad, SileroVad])
+@pytest.mark.parametrize("at_once", [2, 3, 7, 64, 100])
+def test_several_frames_at_once_are_heard_as_one_after_the_other(make: type[WebRtcVad | SileroVad], at_once: int) -> None:
+    one, several = make(), make()
+    frames = frames_of(one, np.tile(speech(), 2))
+    each = [one.probabilities(frame[np.newaxis])[0] for frame in frames]
+    assert [heard for start in range(0, len(frames), at_once) for heard in several.probabilities(frames[start : start + at_once])] == each
+
+
+@pytest.mark.parametrize("make", [WebRtcVad, SileroVad])
+def test_no_frame_is_no_probability_and_changes_nothing(make: type[WebRtcVad | SileroVad]) -> None:
+    vad = make()
+    assert vad.probabilities(np.empty((0, vad.frame_samples), np.float32)) == ()
+    assert probabilities(vad, speech()) == probabilities(make(), speech())
 
 
 @pytest.mark.parametrize("make", [WebRtcVad, SileroVad])
 def test_a_frame_is_not_changed(make: type[WebRtcVad | SileroVad]) -> None:
     vad = make()
-    frame = noise(1.0)[: vad.frame_samples]
-    before = frame.copy()
-    vad.probability(frame)
-    assert np.array_equal(frame, before)
+    frames = frames_of(vad, noise(1.0))
+    before = frames.copy()
+    vad.probabilities(frames)
+    assert np.array_equal(frames, before)
 
 
 @pytest.mark.parametrize("vad", [WebRtcVad(), SileroVad()])
 def test_a_frame_of_another_length_is_refused(vad: Vad) -> None:
-    with pytest.raises(ValueError, match=f"has {vad.frame_samples} samples, got shape \\(7,\\)"):
-        vad.probability(np.zeros(7, np.float32))
+    with pytest.raises(ValueError, match=rf"\(n, {vad.frame_samples}\), got \(1, 7\)"):
+        vad.probabilities(np.zeros((1, 7), np.float32))
 
 
 def test_an_unknown_aggressiveness_is_refused() -> None:

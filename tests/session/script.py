@@ -32,9 +32,9 @@ class LoudIsSpeech:
 
     frame_samples = 320
 
-    def probability(self, frame: Samples) -> float:
-        level = np.abs(frame).mean()
-        return 1.0 if level > 0.2 else 0.55 if level > 0.05 else 0.0
+    def probabilities(self, frames: Samples) -> tuple[float, ...]:
+        levels = np.abs(frames).mean(axis=1)
+        return tuple(1.0 if level > 0.2 else 0.55 if level > 0.05 else 0.0 for level in levels)
 
 
 @dataclass(frozen=True)

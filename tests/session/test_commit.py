@@ -1,7 +1,7 @@
 """Long speech without pauses: what is sure of it is told, and its window stays short."""
 
 from asr_server.events import Purpose
-from asr_server.session.commit import committable_words, cut_between, first_words
+from asr_server.session.commit import sure_part
 from asr_server.session.stability import StablePrefix
 from asr_server.transcript import Alternative, Hypothesis, Word
 from tests.session.script import MS, RATE_HZ, Script, silence, speech
@@ -19,7 +19,8 @@ def spoken(text: str) -> Hypothesis:
 
 
 def committable(text: str, end_ms: int, prefix: StablePrefix | None = None) -> int:
-    return committable_words(spoken(text), end_ms * MS, prefix or StablePrefix(), RATE_HZ)
+    part = sure_part(spoken(text), end_ms * MS, prefix or StablePrefix(), RATE_HZ)
+    return len(part.told.words) if part is not None else 0
 
 
 def test_words_at_the_end_may_still_be_heard_otherwise() -> None:
@@ -60,28 +61,28 @@ def test_a_script_without_spaces_is_cut_in_text_and_audio_alike() -> None:
         words("\u4eca \u65e5 \u306f\u3001 \u5929 \u6c17 \u304c \u3044 \u3044\u3002"),
         language="ja",
     )
-    count = committable_words(heard, 3_200 * MS, StablePrefix(), RATE_HZ)
-    told = first_words(heard, count)
-    assert (count, told.text) == (3, "\u4eca\u65e5\u306f\u3001")
+    part = sure_part(heard, 3_200 * MS, StablePrefix(), RATE_HZ)
+    assert part is not None
+    told = part.told
+    assert told.text == "\u4eca\u65e5\u306f\u3001"
     assert "".join(word.text for word in told.words) == told.text
 
 
 def test_words_that_are_not_those_of_the_text_are_not_told() -> None:
-    assert (
-        committable_words(
-            Hypothesis((Alternative("another text it is", 0.9),), words("one two three four five six seven")),
-            2_800 * MS,
-            StablePrefix(),
-            RATE_HZ,
-        )
-        == 0
-    )
+    heard = Hypothesis((Alternative("another text it is", 0.9),), words("one two three four five six seven"))
+    assert sure_part(heard, 2_800 * MS, StablePrefix(), RATE_HZ) is None
 
 
 def test_what_is_told_is_the_beginning_of_text_and_words() -> None:
-    told = first_words(spoken("one two, three four"), 2)
-    assert (told.text, [word.text for word in told.words]) == ("one two,", ["one", "two,"])
-    assert cut_between(*words("one two")) == 350 * MS
+    part = sure_part(spoken("one two three, four five six seven"), 2_800 * MS, StablePrefix(), RATE_HZ)
+    assert part is not None
+    assert (part.told.text, [word.text for word in part.told.words]) == ("one two three,", ["one", "two", "three,"])
+
+
+def test_the_cut_is_in_the_middle_of_the_gap_behind_what_is_told() -> None:
+    part = sure_part(spoken("one two three, four five six seven"), 2_800 * MS, StablePrefix(), RATE_HZ)
+    assert part is not None
+    assert part.cut_sample == 1_150 * MS
 
 
 def test_long_speech_is_told_in_parts_and_goes_on_with_the_rest() -> None:
