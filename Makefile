@@ -10,6 +10,7 @@ PIP_INSTALL := python -m pip install -qq --disable-pip-version-check
 # Short recordings with transcripts, for the demo and the tests. Without what it depends on: its code is not used, and some of that
 # needs a compiler.
 SAMPLES := pytest-audioeval==0.1.3
+MLFLOW := mlflow>=3.6,<4
 GRPCIO_TOOLS := $(shell sed -n 's/^GRPCIO_TOOLS_VERSION = "\(.*\)"/\1/p' protos/generate.py)
 
 # What `make demo` hears, and what `make bench` and `make eval` measure on.
@@ -48,6 +49,13 @@ help:
 	@.venv-protos/bin/$(PIP_INSTALL) 'grpcio-tools==$(GRPCIO_TOOLS)' 'setuptools<80'
 	@touch $@
 
+# A real trace store, for one test. It wants other versions of much that the server uses, so it lives apart.
+.venv-traces/.ready: Makefile
+	@test -x .venv-traces/bin/python || "$(PYTHON)" -m venv --clear .venv-traces
+	@echo "setting up .venv-traces: a trace store" >&2
+	@.venv-traces/bin/$(PIP_INSTALL) '$(MLFLOW)'
+	@touch $@
+
 demo: .venv/.ready
 	@audio="$(AUDIO)"; \
 	if [ -z "$$audio" ]; then \
@@ -83,5 +91,5 @@ protos: .venv-protos/.ready
 	@.venv-protos/bin/python protos/generate.py
 
 clean:
-	@rm -rf .venv .venv-protos build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	@rm -rf .venv .venv-protos .venv-traces build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find asr_server audio_norm eval bench tests protos -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,11 @@
 """A server of one's own: `asr-server serve` as a child process, for commands that were given no `--server`."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,16 @@ def serve_command(model: str = "", config: Path | None = None) -> tuple[str, ...
 
 
 @asynccontextmanager
-async def local_server(command: Sequence[str], *, start_timeout_s: float = 300.0) -> AsyncIterator[LocalServer]:
+async def local_server(
+    command: Sequence[str], *, start_timeout_s: float = 300.0, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[LocalServer]:
     """Starts the server and gives it once it is ready; ends it on leaving, however that happens, also when this process gets a SIGTERM.
+    `environment`: variables beside those of this process.
 
     Raises `SetupError`, with the last line the child wrote to stderr, when it ends or takes too long before it is ready.
     """
     with _sigterm_cancels():
-        async with _child(command, start_timeout_s) as child:
+        async with _child(command, start_timeout_s, environment or {}) as child:
             yield child
 
 
@@ -72,12 +76,13 @@ def _sigterm_cancels() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _child(command: Sequence[str], start_timeout_s: float) -> AsyncIterator[LocalServer]:
+async def _child(command: Sequence[str], start_timeout_s: float, environment: Mapping[str, str]) -> AsyncIterator[LocalServer]:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
         # Ctrl-C in the terminal is for us: the child must live until what was said has been finalized.
         start_new_session=True,
     )

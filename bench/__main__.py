@@ -12,6 +12,7 @@ from bench.commands.day import day_command
 from bench.commands.drift import drift_command
 from bench.commands.idle import idle_command
 from bench.commands.latency import latency_command
+from bench.commands.overhead import overhead_command
 from bench.commands.overload import overload_command
 from bench.commands.report import report_command
 from bench.commands.soak import soak_command
@@ -26,6 +27,7 @@ app.command("curve")(curve_command)
 app.command("soak")(soak_command)
 app.command("idle")(idle_command)
 app.command("overload")(overload_command)
+app.command("overhead")(overhead_command)
 app.command("day")(day_command)
 app.command("drift")(drift_command)
 app.command("compare")(compare_command)

@@ -1,6 +1,6 @@
 """`python -m bench capacity`: what one repeat of a steady load says about one count of streams, and everything about a run for JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any
@@ -19,6 +19,8 @@ from bench.validity import Bench
 from eval.recognisers import System
 
 CONNECTIONS = "one connection for all streams"
+TRIES = 3
+"""Of one measurement, while the bench itself is too slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Repeat:
     """Of each chunk of the clips that count."""
     own_stall_ms: float = 0.0
     """Longest of this process's event loop, the warm-up included."""
+    in_vain: int = 0
+    """Measurements before this one in which the bench itself was too slow."""
 
     @property
     def invalid_because(self) -> tuple[str, ...]:
@@ -130,9 +134,19 @@ class Repeat:
             "invalid_because": list(self.invalid_because),
             **self.heard.as_json(),
             "measured_s": round(self.span.seconds, 1),
+            "in_vain": self.in_vain,
             "server": None if self.server is None else self.server.as_json(),
             "bench": self._itself.as_json(self.lags),
         }
+
+
+async def unless_in_vain(measure: Callable[[], Awaitable[Repeat]], tries: int = TRIES) -> Repeat:
+    """One measurement; again where the bench itself was too slow to tell."""
+    for in_vain in range(tries):
+        found = replace(await measure(), in_vain=in_vain)
+        if found.vote != "invalid":
+            break
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from asr_server.watch.drift.detector import DetectorOptions
 from asr_server.watch.drift.features import feature
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.drift.slices import Segment, SliceWatch
@@ -16,6 +17,8 @@ from bench.quantiles import quantiles
 Numbers = Mapping[str, float]
 """Of a segment, by feature."""
 How = Literal["sudden", "ramped"]
+Order = Literal["segments", "recordings"]
+"""In which nothing changes: segments at random, as from many callers at once, or recording after recording, as from one at a time."""
 
 QUIET_SEGMENTS = 2_000
 BEFORE_SEGMENTS, AFTER_SEGMENTS = 300, 1_000
@@ -80,23 +83,35 @@ def reference_of(heard: Iterable[Heard], origin: Origin) -> Reference:
     return made
 
 
-def alarms(reference: Reference, segments: Iterable[Numbers]) -> Iterator[Alarm]:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A segment in a sequence."""
+
+    numbers: Numbers
+    nth: int = 1
+    """Of its recording, from 1."""
+
+
+def alarms(reference: Reference, segments: Iterable[Drawn], options: DetectorOptions | None = None) -> Iterator[Alarm]:
     """Of a sequence, as they come."""
-    watch = SliceWatch(reference)
-    for number, numbers in enumerate(segments, start=1):
-        for change in watch.push(Segment(numbers, {}, float(number))):
+    watch = SliceWatch(reference, options)
+    for number, one in enumerate(segments, start=1):
+        for change in watch.push(Segment(one.numbers, {}, float(number), nth=one.nth)):
             if not change.is_back:
                 yield Alarm(number, change.feature, change.kind or "", change.severity or "")
 
 
-def drawn(heard: Sequence[Heard], draw: np.random.Generator) -> Iterator[Numbers]:
+def drawn(heard: Sequence[Heard], draw: np.random.Generator) -> Iterator[Drawn]:
     """Without end: recordings in random order, all of them before any comes again; the segments of one in theirs."""
     while True:
         for index in draw.permutation(len(heard)):
-            yield from heard[int(index)].segments
+            for number, segment in enumerate(heard[int(index)].segments, start=1):
+                yield Drawn(segment, number)
 
 
-def quiet_sequence(heard: Sequence[Heard], seed: int, length: int = QUIET_SEGMENTS) -> Iterator[Numbers]:
+def quiet_sequence(heard: Sequence[Heard], seed: int, order: Order = "recordings", length: int = QUIET_SEGMENTS) -> Iterator[Drawn]:
+    if order == "segments":
+        heard = [Heard(one.clip, (segment,)) for one in heard for segment in one.segments]
     one = drawn(heard, np.random.default_rng(seed))
     return (next(one) for _ in range(length))
 
@@ -111,7 +126,7 @@ class Search:
     after: Sequence[Heard]
 
 
-def changed_sequence(wanted: Search, seed: int) -> Iterator[Numbers]:
+def changed_sequence(wanted: Search, seed: int) -> Iterator[Drawn]:
     """`BEFORE_SEGMENTS` as it was, then the change: all at once, or for more and more of the segments."""
     draw = np.random.default_rng(seed)
     one, other = drawn(wanted.before, draw), drawn(wanted.after, draw)
@@ -150,7 +165,8 @@ def cost_us(reference: Reference, heard: Sequence[Heard], labels: Mapping[str, s
     for _ in range(5):
         began_s = time.perf_counter()
         for _ in range(segments):
-            for _change in watch.push(Segment(next(sequence), labels, 0.0)):
+            one = next(sequence)
+            for _change in watch.push(Segment(one.numbers, labels, 0.0, nth=one.nth)):
                 pass
         times.append((time.perf_counter() - began_s) / segments * 1e6)
     return sorted(times)[2]

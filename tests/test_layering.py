@@ -109,12 +109,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "asr_server.watch.monitoring.command",
     ),
     "asr_server.profile": (
-        "asr_server.accuracy.manifest",
+        "asr_server.accuracy",
         "asr_server.api.client",
         "asr_server.api.options",
+        "asr_server.api.results",
         "asr_server.errors",
         "asr_server.local_server",
         "asr_server.watch.drift",
+        "asr_server.watch.journal",
+        "asr_server.watch.labels",
     ),
     "asr_server.live": ("asr_server.api.client", "asr_server.api.options", "asr_server.errors", "asr_server.watch.status"),
     # Reads journals, asks no server.

@@ -1,7 +1,6 @@
 """`asr-server report`."""
 
 import json as json_format
-import re
 import sys
 import time
 from dataclasses import asdict
@@ -13,9 +12,7 @@ import typer
 from asr_server.errors import WrongCall
 from asr_server.report.page import TRACE_ID, page
 from asr_server.report.summary import Summary, summarize
-from asr_server.watch.journal.reading import Reading, read_journal
-
-_UNITS_S = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+from asr_server.watch.journal.reading import read_journals, seconds_back
 
 
 def report(
@@ -35,8 +32,8 @@ def report(
     if html is None and not json:
         raise WrongCall("nothing to make: give --html FILE, or --json")
     until_s = time.time()
-    from_s = until_s - _seconds(since)
-    summary = summarize(_merged([read_journal(path, from_s, until_s) for path in journal]), from_s, until_s)
+    from_s = until_s - seconds_back(since)
+    summary = summarize(read_journals(journal, from_s, until_s), from_s, until_s)
     if html is not None:
         try:
             html.write_text(page(summary, trace_url=trace_url), encoding="utf-8")
@@ -56,19 +53,3 @@ def as_json(summary: Summary) -> dict[str, object]:
         one["wer"] = probes.errors.rate
     told["disagreement"] = summary.doubts.rate
     return told
-
-
-def _seconds(length: str) -> float:
-    found = re.fullmatch(r"(\d+)([mhd])", length)
-    if not found or not int(found[1]):
-        raise WrongCall(f"--since {length!r} is not accepted: a number of minutes, hours or days, such as 90m, 24h or 7d")
-    return int(found[1]) * _UNITS_S[found[2]]
-
-
-def _merged(readings: list[Reading]) -> Reading:
-    return Reading(
-        tuple(sorted((row for one in readings for row in one.segments), key=lambda row: row.at_s)),
-        tuple(sorted((row for one in readings for row in one.feedback), key=lambda row: row.at_s)),
-        tuple(sorted((row for one in readings for row in one.changes), key=lambda row: row.at_s)),
-        tuple(sorted((row for one in readings for row in one.probes), key=lambda row: row.at_s)),
-    )

@@ -73,6 +73,8 @@ class Rates:
     """Of the texts that users corrected."""
     corrected: int
     wer_ci95: tuple[float, float] | None
+    expected_error_rate: float | None
+    """Share of words that are wrong, as far as the recogniser's doubt tells. None where nothing is known of that."""
     failures: int
     """Segments of which a user had no use."""
     failure_ci95: tuple[float, float] | None
@@ -230,9 +232,16 @@ def _rate(label: str, value: str, rows: Sequence[SegmentRow], said: dict[str, li
         errors=total(corrected),
         corrected=len(corrected),
         wer_ci95=rate_ci95(corrected),
+        expected_error_rate=_expected_error_rate(rows),
         failures=failures,
         failure_ci95=share_ci95(failures, len(rows)),
     )
+
+
+def _expected_error_rate(rows: Sequence[SegmentRow]) -> float | None:
+    known = [(row.words, row.expected_error_rate) for row in rows if row.expected_error_rate is not None]
+    words = sum(count for count, _ in known)
+    return sum(count * rate for count, rate in known) / words if words else None
 
 
 def _departures(changes: Sequence[ChangeRow]) -> list[ChangeRow]:

@@ -56,6 +56,9 @@ speech), `repetition` (share of words that were said before in it, 0 to 1), `log
 DRIFTING: Final = "asr.drifting"
 """Features of its slices that have left the reference at present. Left out where there are none."""
 
+EXPECTED_ERROR_RATE: Final = "asr.expected_error_rate"
+"""Share of its words that are wrong, 0 to 1, as far as the recogniser's doubt tells. Left out without a reference that says so."""
+
 # A segment: how it was recognised.
 FRAMES: Final = "asr.frames"
 """Mel frames (10 ms) given to the encoder, margin included."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from asr_server.api.client import Client
 from asr_server.errors import WrongCall
 from asr_server.watch.stall import LoopStallMonitor
-from bench.capacity import FIELDS, Repeat, Setup, Slo, heard_of, load_of, notes_on, report
+from bench.capacity import FIELDS, Repeat, Setup, Slo, heard_of, load_of, notes_on, report, unless_in_vain
 from bench.commands.page_option import HtmlOption, check_page, write_page
 from bench.commands.speaking import (
     ConfigOption,
@@ -92,10 +92,14 @@ def capacity_command(
             async def repeat(streams: int, number: int, counts_left: int) -> Repeat:
                 load = load_of(streams, number, seconds=seconds, slo=slo, ask=Ask(interim_results=interim, preset=preset))
                 what = f"{_streams(streams)}, repeat {number} of at most {repeats}, then at most {counts_left} more counts"
-                async with clock(what, expected_s(load, parts)):
-                    found = await _repeat(client, served, parts, load, slo)
-                say(f"{_streams(streams)}, repeat {number}: {_line(found)}")
-                return found
+
+                async def once() -> Repeat:
+                    async with clock(what, expected_s(load, parts)):
+                        found = await _repeat(client, served, parts, load, slo)
+                    say(f"{_streams(streams)}, repeat {number}: {_line(found)}")
+                    return found
+
+                return await unless_in_vain(once)
 
             tried = await search(repeat, most=max_streams, repeats=repeats)
             unary = [] if no_unary else await _unary(client, parts, seconds)

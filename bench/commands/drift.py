@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -29,9 +30,23 @@ from audio_norm import DataDefinition, load_definition
 from bench.changed import CHANGES, Recorded
 from bench.clips import up_to
 from bench.commands.speaking import JsonOption, ManifestOption, ModelOption
-from bench.drift import QUIET_SEGMENTS, Found, Heard, How, Search, alarms, cost_us, halves, quiet_sequence, reference_of, search, watched
+from bench.drift import (
+    QUIET_SEGMENTS,
+    Found,
+    Heard,
+    How,
+    Order,
+    Search,
+    alarms,
+    cost_us,
+    halves,
+    quiet_sequence,
+    reference_of,
+    search,
+    watched,
+)
 from bench.machine import machine
-from bench.predictors import Judged, means_of, predictors
+from bench.predictors import Judged, expected, means_of, predictors
 from bench.sending import clip_of, send
 from eval.audio import read_frames
 from eval.commands.hearing import of_manifest
@@ -52,6 +67,7 @@ FIELDS = (
     "found",
     "cost_us",
     "predictors",
+    "expected",
     "manifest",
     "machine",
     "system",
@@ -67,12 +83,13 @@ def drift_command(
     max_duration_s: Annotated[float, typer.Option("--max-duration-s", min=1.0, help="Longer clips are left out.")] = 30.0,
     limit: Annotated[int | None, typer.Option(min=2, help="The first so many of the clips of the language, and of others.")] = None,
     model: ModelOption = None,
-    require: Annotated[list[str] | None, require_option("'false_alarms.alarms==0'")] = None,
+    require: Annotated[list[str] | None, require_option("'false_alarms.segments.alarms==0'")] = None,
 ) -> int:
     """How soon a change of what comes in is found, and how often one is told where there is none.
 
     A server hears the clips, as they are and changed. One half of them is the reference; segments of the others come in random order in
-    front of the detectors: 2,000 as they were, or 300 and then changed ones, all at once or more and more of them over 500.
+    front of the detectors: 2,000 as they were, or 300 and then changed ones, all at once or more and more of them over 500. In the latter,
+    and in one of two orders of the former, the segments of a recording follow one another.
     """
     check_writable(json, inputs=[manifest])
     requirements = requirements_of(require, FIELDS)
@@ -90,12 +107,13 @@ def drift_command(
         "wer": _error_rates(judged),
         **_in_front_of_detectors(heard, origin, sequences),
         "predictors": predictors(judged),
+        "expected": _expected(heard, judged),
         "manifest": of_manifest(manifest, json),
         "machine": machine(),
         "system": str(origin),
     }
     write_json(json, result)
-    Console(highlight=False).print(_table(result), _told_by(result["predictors"]))
+    Console(highlight=False).print(_table(result), _told_by(result["predictors"]), _expected_of(result["expected"]))
     return closing_with(requirements, result)
 
 
@@ -159,6 +177,15 @@ async def _hear(spoken: Sequence[_Spoken], language: str, model: str) -> tuple[d
     return by_condition, judged, Origin(system.data_definition, system.model, system.weights_sha256, "bench drift")
 
 
+def _expected(heard: Mapping[str, Sequence[Heard]], judged: Sequence[Judged]) -> dict[str, dict[str, float | None]]:
+    """Fitted on the recordings of the reference as they are; told of the others."""
+    fitted_on = {one.clip for one in halves(heard[AS_RECORDED])[0]}
+    return expected(
+        [one for one in judged if one.clip not in fitted_on],
+        [one for one in judged if one.clip in fitted_on and one.condition == AS_RECORDED],
+    )
+
+
 def _error_rates(judged: Sequence[Judged]) -> dict[str, float | None]:
     """By condition."""
     names = dict.fromkeys(one.condition for one in judged)
@@ -167,7 +194,7 @@ def _error_rates(judged: Sequence[Judged]) -> dict[str, float | None]:
 
 def _judged(spoken: _Spoken, text: str, rows: Sequence[SegmentRow], doubts: Sequence[FeedbackRow]) -> Judged:
     errors = text_errors(spoken.clip.text, text, spoken.clip.language)
-    return Judged(spoken.condition, errors, means_of([row.profile for row in rows]), total(row.errors for row in doubts))
+    return Judged(spoken.condition, spoken.clip.id, errors, means_of([row.profile for row in rows]), total(row.errors for row in doubts))
 
 
 def _changed(spoken: _Spoken, definition: DataDefinition) -> Audio | None:
@@ -198,25 +225,28 @@ def _in_front_of_detectors(heard: Mapping[str, Sequence[Heard]], origin: Origin,
     }
     portable = reference.as_json()  # sketches cannot be handed to another process
     asked = [(name, how) for name in after for how in get_args(How)]
-    with ProcessPoolExecutor(usable_cores()) as pool, progress("detecting", sequences + len(asked)) as done:
-        quiet = [pool.submit(_quiet, portable, other_half, seed) for seed in range(sequences)]
+    orders = get_args(Order)
+    with ProcessPoolExecutor(usable_cores()) as pool, progress("detecting", len(orders) * sequences + len(asked)) as done:
+        quiet = {order: [pool.submit(_quiet, portable, other_half, seed, order) for seed in range(sequences)] for order in orders}
         searches = [pool.submit(_search, portable, Search(name, how, other_half, after[name]), sequences) for name, how in asked]
-        told = [_awaited(future.result(), done) for future in quiet]
+        told = {order: [_awaited(future.result(), done) for future in futures] for order, futures in quiet.items()}
         found = [_awaited(future.result(), done) for future in searches]
-    by_feature: dict[str, int] = {}
-    for name in (name for names in told for name in names):
-        by_feature[name] = by_feature.get(name, 0) + 1
     return {
         "reference_segments": reference.segments,
-        "false_alarms": {
-            "sequences": sequences,
-            "segments_each": QUIET_SEGMENTS,
-            "alarms": sum(by_feature.values()),
-            "sequences_with_any": sum(bool(names) for names in told),
-            "features": by_feature,
-        },
+        "reference_recordings": len(one_half),
+        "false_alarms": {"sequences": sequences, "segments_each": QUIET_SEGMENTS, **{order: _in_vain(told[order]) for order in orders}},
         "found": [one.as_json() for one in found],
         "cost_us": round(cost_us(reference, other_half, {"client": "bench", "encoding": "LINEAR16", "language": "en"}), 1),
+    }
+
+
+def _in_vain(told: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """`told`: of each sequence the features of which something was told."""
+    by_feature = Counter(name for names in told for name in names)
+    return {
+        "alarms": by_feature.total(),
+        "sequences_with_any": sum(bool(names) for names in told),
+        "features": dict(by_feature.most_common()),
     }
 
 
@@ -225,9 +255,9 @@ def _awaited(result: Any, done: Callable[[], None]) -> Any:  # noqa: ANN401 - wh
     return result
 
 
-def _quiet(reference: Mapping[str, Any], heard: Sequence[Heard], seed: int) -> list[str]:
+def _quiet(reference: Mapping[str, Any], heard: Sequence[Heard], seed: int, order: Order) -> list[str]:
     """Features of which something was told."""
-    return [alarm.feature for alarm in alarms(Reference.of_json(reference), quiet_sequence(heard, seed))]
+    return [alarm.feature for alarm in alarms(Reference.of_json(reference), quiet_sequence(heard, seed, order))]
 
 
 def _search(reference: Mapping[str, Any], wanted: Search, sequences: int) -> Found:
@@ -236,9 +266,10 @@ def _search(reference: Mapping[str, Any], wanted: Search, sequences: int) -> Fou
 
 def _table(result: Mapping[str, Any]) -> Table:
     quiet = result["false_alarms"]
+    in_vain = ", ".join(f"{quiet[order]['alarms']} with {order} in random order" for order in get_args(Order))
     table = Table(
-        caption=f"where nothing changes: {quiet['alarms']} false alarms in {quiet['sequences']} sequences of "
-        f"{quiet['segments_each']} segments; {result['cost_us']:.0f} us a segment"
+        caption=f"where nothing changes, false alarms in {quiet['sequences']} sequences of {quiet['segments_each']} segments: {in_vain}; "
+        f"{result['cost_us']:.0f} us a segment"
     )
     for column in ("change", "how", "found", "delay, segments: p50", "p95", "first told of"):
         table.add_column(column, justify="left" if column in ("change", "how", "first told of") else "right")
@@ -259,4 +290,13 @@ def _told_by(found: Mapping[str, Mapping[str, float | None]]) -> Table:
         table.add_column(column, justify="right" if column else "left")
     for name, one in found.items():
         table.add_row(name, *("-" if (value := one[over]) is None else f"{value:.2f}" for over in ("recordings", "conditions")))
+    return table
+
+
+def _expected_of(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+    table = Table(caption="error rate without labels, by a model fitted on the reference as it is; of the other recordings")
+    for column in ("", "expected %", "WER %"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, one in found.items():
+        table.add_row(name, *("-" if (rate := one[which]) is None else f"{100 * rate:.1f}" for which in ("expected", "wer")))
     return table

@@ -52,8 +52,6 @@ APART_S = 0.02
 """Between two callers who open their streams: fifty a second."""
 WARM_UP_STREAMS, WARM_UP_CLIPS = 2, 6
 """Few at a time: what many streams take must not have been taken before. The longest clips: later decodes are no larger."""
-SETTLED_S = 5.0
-"""Nobody speaks for so long before memory is read without streams."""
 FIRST_SPEECH_S = 20.0
 """Spoken by WARM_UP_STREAMS before active streams: longer than the longest segment, so that the largest decodes have been done."""
 MID_SPEECH_S = 3.0
@@ -86,7 +84,9 @@ def idle_command(
         float, typer.Option(min=0, help="How long a stream that is refused tries again, each time after as long as it is told, in s.")
     ] = 30.0,
     speaking: Annotated[int, typer.Option(min=0, help="Streams that speak clips before the others call, and beside them.")] = 1,
-    active: Annotated[int, typer.Option(min=0, help="Measure also the memory of so many streams in mid-speech.")] = 0,
+    active: Annotated[
+        int, typer.Option(min=0, help="Measure also the memory of so many streams in mid-speech, beside two that are so already.")
+    ] = 0,
     require: Annotated[list[str] | None, require_option("'refused==0' or 'memory_mb.a_stream<0.5'")] = None,
     max_duration_s: MaxDurationOption = 8.0,
     server: ServerOption = None,
@@ -166,9 +166,10 @@ async def _wait(
 
 
 async def _speak_on(wish: _Wish, streams: int, *, patience_s: float, seconds: float) -> Active:
-    """On a server of its own: what memory other streams have freed there would be taken again, and not be seen."""
-    lasts_s = streams * STAGGER_S + patience_s + MID_SPEECH_S + seconds
-    said = [(part, in_mid_speech(part, max(lasts_s, FIRST_SPEECH_S))) for part in wish.parts[: max(streams, WARM_UP_STREAMS)]]
+    """On a server of its own: what memory other streams have freed there would be taken again, and not be seen. Beside others that speak
+    all the time: what decodes take is taken before, and is none of the streams'."""
+    lasts_s = FIRST_SPEECH_S + seconds + streams * STAGGER_S + patience_s + MID_SPEECH_S + seconds
+    said = [(part, in_mid_speech(part, lasts_s)) for part in wish.parts[: max(streams, WARM_UP_STREAMS)]]
 
     def callers(count: int) -> list[Caller]:
         chosen = islice(cycle(said), count)
@@ -178,17 +179,17 @@ async def _speak_on(wish: _Wish, streams: int, *, patience_s: float, seconds: fl
         serving(None, wish.model, config=wish.config) as served,
         client_of(served.address, wish.parts) as client,
         _patient_client(served.address) as line,
-        clock(f"{streams} in mid-speech", FIRST_SPEECH_S + SETTLED_S + lasts_s),
+        clock(f"{WARM_UP_STREAMS} in mid-speech, and {streams} beside them", lasts_s),
     ):
         info = await client.server_info()
         async with on_the_line(line, callers(WARM_UP_STREAMS), apart_s=STAGGER_S):
             await asyncio.sleep(FIRST_SPEECH_S)
-        before = await stretch(client, served.process, wish.parts, Load(0, SETTLED_S))
-        async with on_the_line(line, callers(streams), apart_s=STAGGER_S) as everybody:
-            say(f"in mid-speech: {_line(streams, everybody.as_json())}")
-            await asyncio.sleep(MID_SPEECH_S)
-            during = await stretch(client, served.process, wish.parts, Load(0, seconds))
-            return Active(streams, before, during, everybody.as_json(), audio_mb_at_most(info, preset_of(info, wish.ask.preset)))
+            before = await stretch(client, served.process, wish.parts, Load(0, seconds))
+            async with on_the_line(line, callers(streams), apart_s=STAGGER_S) as everybody:
+                say(f"in mid-speech: {_line(streams, everybody.as_json())}")
+                await asyncio.sleep(MID_SPEECH_S)
+                during = await stretch(client, served.process, wish.parts, Load(0, seconds))
+                return Active(streams, before, during, everybody.as_json(), audio_mb_at_most(info, preset_of(info, wish.ask.preset)))
 
 
 async def _warm_up(wish: _Wish, client: Client) -> None:

@@ -13,7 +13,7 @@ from asr_server.api.clip import Clip as Audio
 from asr_server.api.results import LedgerView
 from asr_server.engine.engine import Release
 from bench.__main__ import main
-from bench.capacity import FIELDS, Heard, Repeat, Setup, Slo, heard_of, load_of, notes_on, report
+from bench.capacity import FIELDS, Heard, Repeat, Setup, Slo, heard_of, load_of, notes_on, report, unless_in_vain
 from bench.commands.capacity import is_told
 from bench.load import Span, Turn
 from bench.pace import Lag
@@ -120,6 +120,19 @@ def test_chunks_that_were_taken_late_are_put_to_the_server_only_where_the_bench_
     late = replace(repeat(GOOD), lags=(Lag(0.0, 400.0),))
     assert late.vote == "invalid"
     assert replace(late, bench=used(30.0)).vote == "passed"
+
+
+@pytest.mark.parametrize(
+    ("slow", "vote", "in_vain"), [((False,), "passed", 0), ((True, False), "passed", 1), ((True, True, True, False), "invalid", 2)]
+)
+async def test_where_the_bench_was_too_slow_it_measures_again_but_not_for_ever(slow: Sequence[bool], vote: str, in_vain: int) -> None:
+    measured = iter([repeat(GOOD, too_slow=too_slow) for too_slow in slow])
+
+    async def measure() -> Repeat:
+        return next(measured)
+
+    found = await unless_in_vain(measure, tries=3)
+    assert (found.vote, found.in_vain, found.as_json()["in_vain"]) == (vote, in_vain, in_vain)
 
 
 def test_what_the_server_says_itself_counts_against_it_however_slow_the_bench_was() -> None:

@@ -27,7 +27,7 @@ from bench.drift import (
     search,
     watched,
 )
-from bench.predictors import Judged, means_of, predictors
+from bench.predictors import Judged, expected, means_of, predictors
 from tests.recordings import recording
 
 ORIGIN = Origin("v1", "base", "ab" * 32, "test")
@@ -45,13 +45,13 @@ def reference() -> Reference:
 
 def test_every_recording_comes_before_any_comes_again() -> None:
     clips = heard(-26.0, clips=10)
-    first = [numbers["loudness_lufs"] for numbers in islice(drawn(clips, np.random.default_rng(3)), 30)]
+    first = [one.numbers["loudness_lufs"] for one in islice(drawn(clips, np.random.default_rng(3)), 30)]
     assert sorted(first) == sorted(numbers["loudness_lufs"] for clip in clips for numbers in clip.segments)
 
 
 def test_a_ramp_brings_more_and_more_of_what_is_new() -> None:
     wanted = Search("louder", "ramped", heard(0.0), heard(100.0))
-    new = np.array([numbers["loudness_lufs"] > 50 for numbers in changed_sequence(wanted, seed=1)])
+    new = np.array([one.numbers["loudness_lufs"] > 50 for one in changed_sequence(wanted, seed=1)])
     assert len(new) == BEFORE_SEGMENTS + AFTER_SEGMENTS
     assert not new[:BEFORE_SEGMENTS].any()
     assert 0.4 < new[BEFORE_SEGMENTS : BEFORE_SEGMENTS + RAMP_SEGMENTS].mean() < 0.6
@@ -135,7 +135,13 @@ def test_a_short_run_on_real_speech(tmp_path: Path) -> None:
 
 
 def judged(condition: str, errors: int, log_probability: float, doubts: int) -> Judged:
-    return Judged(condition, ErrorCounts(errors, 0, 0, 10), {"log_probability": log_probability}, ErrorCounts(doubts, 0, 0, 10))
+    return Judged(
+        condition,
+        f"{condition} {errors}",
+        ErrorCounts(errors, 0, 0, 10),
+        {"log_probability": log_probability},
+        ErrorCounts(doubts, 0, 0, 10),
+    )
 
 
 def test_what_tells_the_error_rate_correlates_with_it_and_what_does_not_does_not() -> None:
@@ -144,6 +150,16 @@ def test_what_tells_the_error_rate_correlates_with_it_and_what_does_not_does_not
     assert told["log_probability"] == {"recordings": -1.0, "conditions": -1.0}
     assert abs(told["second_opinion"]["recordings"]) < 0.3
     assert told["empty"] == {"recordings": None, "conditions": None}, "nobody said anything of it"
+
+
+def test_the_expected_rate_is_held_against_the_real_one_condition_by_condition() -> None:
+    fitted_on = [judged("as recorded", errors, -0.1 * errors - 0.1, 0) for errors in (0, 1, 2) for _ in range(20)]
+    told = expected([*fitted_on, *(judged("noise", 4, -0.4, 0) for _ in range(20))], fitted_on)
+    assert told["as recorded"] == {"wer": 0.1, "expected": pytest.approx(0.1, abs=0.01)}
+    assert told["noise"]["wer"] == 0.4
+    assert told["noise"]["expected"] is not None
+    assert 0.2 < told["noise"]["expected"] < 0.8
+    assert expected(fitted_on, fitted_on[:3]) == {}, "too few to fit a model on"
 
 
 def test_means_are_of_the_segments_that_have_a_feature() -> None:

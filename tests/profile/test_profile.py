@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,7 +20,9 @@ from asr_server.cli import app
 from asr_server.errors import BadSettings, WrongCall
 from asr_server.profile.build import recordings_of
 from asr_server.watch.drift.reference import Origin, Reference, read_reference
+from asr_server.watch.journal.journal import Journal
 from tests.recordings import recording
+from tests.watch.journal.made import corrected, segment
 
 run = CliRunner().invoke
 
@@ -49,6 +52,24 @@ def test_a_profile_of_recordings_tells_what_they_are_like(tmp_path: Path) -> Non
     assert told["segments"] == read.segments
     assert -60 < told["features"]["loudness_lufs"]["p50"] < 0
     assert "loudness_lufs" in run(app, ["profile", "show", str(tmp_path / "p.json")]).output
+
+
+def test_recordings_with_texts_teach_which_errors_to_expect(tmp_path: Path) -> None:
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "p.json"
+    right, wrong = "The quick brown fox jumps over the lazy dog.", "A slow green fox walks under one diligent cat."
+    lines = [
+        {"id": str(number), "audio": str(recording("quick_brown_fox")), "text": wrong if number % 2 else right} for number in range(24)
+    ]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    made = run(app, ["profile", "build", "--manifest", str(manifest), "--model", "tiny.en", "--out", str(out)])
+    assert made.exit_code == 0, made.output
+    assert "error model of 216 words" in made.output
+    model = read_reference(out).error_model
+    assert model is not None
+    doubt = read_reference(out).quantiles("log_probability", (0.5,))[0]
+    assert model.rate(doubt) == pytest.approx(8 / 9 / 2, abs=0.05), "eight of nine words of every other recording"
+    assert json.loads(run(app, ["profile", "show", str(out), "--json"]).output)["error_model"]["words"] == 216
+    assert "% errors at a log probability of" in run(app, ["profile", "show", str(out)]).output
 
 
 def test_profiles_of_replicas_are_merged_and_those_of_other_systems_refused(tmp_path: Path) -> None:
@@ -145,3 +166,63 @@ async def test_what_cannot_be_read_or_written_is_told_before_anything_is_loaded(
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, cwd=tmp_path)
     _, err = await process.communicate()
     assert (process.returncode, err.decode().splitlines()[-1]) == (2, f"asr-server: {message}")
+
+
+def of_a_day(path: Path, *, louder_db: float = 0.0, seed: int = 0, data_definition: str = "v1") -> None:
+    draw = np.random.default_rng(seed)
+    with Journal(path) as journal:
+        for number in range(300):
+            profile_of_it = {"loudness_lufs": draw.normal(-26 + louder_db, 3), "log_probability": -0.1 * (number % 10), "response_ms": 5.0}
+            row = segment(number, time.time() - 1.0, profile=profile_of_it)
+            journal.put(replace(row, data_definition=data_definition))
+            if number < 30:
+                journal.put(corrected(number, errors=number % 10, words=12, at_s=time.time() - 0.5))
+
+
+def test_a_profile_of_a_time_is_made_of_the_journals_of_all_replicas(tmp_path: Path) -> None:
+    of_a_day(tmp_path / "one.db")
+    of_a_day(tmp_path / "other.db", seed=1)
+    journals = ["--journal", str(tmp_path / "one.db"), "--journal", str(tmp_path / "other.db")]
+    made = run(app, ["profile", "build", *journals, "--since", "1h", "--out", str(tmp_path / "p.json")])
+    assert made.exit_code == 0, made.output
+    assert made.stderr.startswith("600 segments, 3 features, error model of ")
+    read = read_reference(tmp_path / "p.json")
+    assert (read.segments, read.origin) == (600, Origin("v1", "base", "ab" * 32, "journal"))
+    assert read.error_model is not None
+    assert read.error_model.rate(-0.8) > read.error_model.rate(-0.1)
+
+
+def test_what_has_drifted_between_two_times_is_told(tmp_path: Path) -> None:
+    for name, louder_db in (("before", 0.0), ("same", 0.0), ("quieter", -6.0)):
+        of_a_day(tmp_path / f"{name}.db", louder_db=louder_db, seed=len(name))
+        made = run(app, ["profile", "build", "--journal", str(tmp_path / f"{name}.db"), "--out", str(tmp_path / f"{name}.json")])
+        assert made.exit_code == 0, made.output
+    before, same, quieter = (str(tmp_path / f"{name}.json") for name in ("before", "same", "quieter"))
+    alike = run(app, ["profile", "compare", before, same, "--strict"])
+    assert (alike.exit_code, alike.stdout.splitlines()[-1]) == (0, "nothing has drifted")
+    found = run(app, ["profile", "compare", before, quieter, "--strict"])
+    assert (found.exit_code, found.stdout.splitlines()[-1]) == (1, "drifted: loudness_lufs")
+    told = run(app, ["profile", "compare", before, quieter, "--json"])
+    assert told.exit_code == 0
+    first = json.loads(told.stdout)["features"][0]
+    assert (first["feature"], first["is_drift"]) == ("loudness_lufs", True)
+    assert first["shift"] == pytest.approx(-2.0, abs=0.3)
+
+
+def test_journals_that_make_no_profile_are_refused(tmp_path: Path) -> None:
+    of_a_day(tmp_path / "one.db")
+    of_a_day(tmp_path / "other.db", data_definition="v2")
+    one, other = (str(tmp_path / f"{name}.db") for name in ("one", "other"))
+    out = ["--out", str(tmp_path / "p.json")]
+
+    def refused(*arguments: str) -> str:
+        failed = run(app, ["profile", "build", *arguments, *out])
+        assert isinstance(failed.exception, WrongCall)
+        return str(failed.exception)
+
+    assert "are of the data definitions v1, v2: choose a time with one" in refused("--journal", one, "--journal", other)
+    assert refused("--journal", one, "--model", "tiny.en").startswith("there is no segment of tiny.en in that time")
+    assert refused("--journal", one, "--since", "9d", "--until", "8d").startswith("there is no segment in that time")
+    assert "--since 'soon' is not accepted" in refused("--journal", one, "--since", "soon")
+    assert "--journal goes without recordings" in refused("--journal", one, str(recording("counting")))
+    assert "there is no journal" in refused("--journal", str(tmp_path / "none.db"))

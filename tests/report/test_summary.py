@@ -70,6 +70,15 @@ def test_errors_and_failures_are_told_by_slice_with_intervals() -> None:
     assert ("release", "base abababab, v1, code 1.0") in by_slice
 
 
+def test_expected_errors_are_of_the_words_of_which_something_is_known() -> None:
+    rows = [segment(1, words=10, expected_error_rate=0.1), segment(2, words=30, expected_error_rate=0.3), segment(3, words=60)]
+    (everything, _) = an_hour(*rows).rates
+    assert everything.expected_error_rate == pytest.approx(0.25)
+    assert '<td class="n">25.0 %</td>' in page(an_hour(*rows))
+    assert an_hour(segment(1)).rates[0].expected_error_rate is None
+    assert an_hour(segment(1, words=0, expected_error_rate=0.1)).rates[0].expected_error_rate is None
+
+
 def test_a_change_is_shown_with_what_was_before_and_since() -> None:
     rows = [segment(number, 1_300.0 + number, profile={"loudness_lufs": -26.0 if number < 100 else -38.0}) for number in range(200)]
     other = [segment(1_000 + number, 1_300.0 + number, client="phone", profile={"loudness_lufs": -20.0}) for number in range(200)]

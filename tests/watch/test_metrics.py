@@ -119,6 +119,13 @@ def test_a_final_is_counted_with_what_it_spent(telemetry: Telemetry, reader: InM
     assert {point.attributes["asr.what"]: point.value for point in seen["asr.degraded"]} == {"beam": 1, "model": 1}
 
 
+def test_errors_to_expect_are_counted_in_words(telemetry: Telemetry, reader: InMemoryMetricReader) -> None:
+    report(telemetry, SEGMENT)
+    assert "asr.expected_errors" not in measured(reader), "nothing is known of them"
+    report(telemetry, replace(SEGMENT, attributes={**SEGMENT.attributes, "asr.expected_error_rate": 0.1}))
+    assert the_only(measured(reader)["asr.expected_errors"]) == (pytest.approx(0.9), OF_SEGMENT)
+
+
 def test_what_happens_in_a_call_is_counted(telemetry: Telemetry, reader: InMemoryMetricReader) -> None:
     report(telemetry)
     seen = measured(reader)

@@ -36,6 +36,9 @@ _LIKE_THE_REFERENCE = tuple(_NORMAL.inv_cdf((7 * number % 32 + 0.5) / 32) for nu
 class DetectorOptions:
     """How sure, and how quick: `bench drift` measures both."""
 
+    repetition: float = 0.7
+    """The nth segment of a call counts as `n ** -repetition` of one where a change is looked for at once: what one caller sounds like is
+    said again by each of the call's segments, and a call is no more than a caller, however long."""
     page_hinkley_delta: float = 0.4
     page_hinkley_threshold: float = 14.0
     adwin_delta: float = 1e-5
@@ -97,13 +100,13 @@ class FeatureWatch:
     def is_drifting(self) -> bool:
         return self._drifting_since is not None
 
-    def push(self, below: float, not_above: float) -> Departure | Return | None:
-        """The next segment's ranks, as `Reference.ranks` tells them."""
+    def push(self, below: float, not_above: float, nth: int = 1) -> Departure | Return | None:
+        """The next segment's ranks, as `Reference.ranks` tells them. It is the `nth` of its call."""
         least = 0.5 / self._reference_segments
         rank = min(max(self._draw.uniform(below, max(not_above, below)), least), 1 - least)
         self._ranks.append(rank)
         self._seen += 1
-        deviate = _NORMAL.inv_cdf(rank)
+        deviate = _NORMAL.inv_cdf(rank) * nth**-self._options.repetition
         self._page_hinkley.update(deviate)  # type: ignore[no-untyped-call]
         self._adwin.update(deviate)  # type: ignore[no-untyped-call]
         if self._drifting_since is not None:
@@ -173,12 +176,13 @@ def _departure(kind: Kind, ranks: NDArray[np.float64]) -> Departure:
     return Departure(kind, len(ranks), float(deviates.mean()), wasserstein(deviates), psi(ranks))
 
 
-def ks_p(ranks: NDArray[np.float64], reference_segments: int) -> float:
-    """How likely ranks as uneven are where nothing has changed: Kolmogorov-Smirnov, of two samples, since the reference is one, too."""
+def ks_p(ranks: NDArray[np.float64], reference_segments: int, segments: int | None = None) -> float:
+    """How likely ranks as uneven are where nothing has changed: Kolmogorov-Smirnov, of two samples, since the reference is one, too.
+    `segments`: how many there were, where `ranks` stand for others."""
     ordered = np.sort(ranks)
-    count = len(ordered)
-    steps = np.arange(count + 1) / count
+    steps = np.arange(len(ordered) + 1) / len(ordered)
     distance = max(float((steps[1:] - ordered).max()), float((ordered - steps[:-1]).max()))
+    count = len(ordered) if segments is None else segments
     effective = round(count * reference_segments / (count + reference_segments))
     return float(kstwo.sf(distance, max(effective, 1)))
 

@@ -13,7 +13,7 @@ from asr_server.watch.drift.features import feature, numbers_of
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.drift.slices import Change, Segment, Slice, SliceWatch
 from asr_server.watch.labels import labels_in, labels_of
-from asr_server.watch.observer import Attributes, CallObserver, Observer, SegmentRecord
+from asr_server.watch.observer import Attribute, Attributes, CallObserver, Observer, SegmentRecord
 
 logger = logging.getLogger(__name__)
 
@@ -67,25 +67,31 @@ class DriftMonitor:
     def call(self, method: str, metadata: Mapping[str, str], at_s: float) -> "_WatchedCall":
         return _WatchedCall(self._heard, labels_of(metadata), self._behind.call(method, metadata, at_s))
 
-    def _heard(self, record: SegmentRecord, labels: Mapping[str, str]) -> frozenset[str]:
-        """Which features of the segment's slices are drifting."""
+    def _heard(self, record: SegmentRecord, labels: Mapping[str, str]) -> Attributes:
+        """What is to be told of it besides: which features of its slices are drifting, and how many of its words may be wrong."""
         numbers = numbers_of(record)
         if self._fills is not None:
             self._fills.add(numbers)
-        if self._watch is None:
-            return frozenset()
-        for change in self._watch.push(Segment(numbers, dict(labels), record.end_s, record.trace_id)):
+        if self._watch is None or self._reference is None:
+            return {}
+        told: dict[str, Attribute] = {}
+        model = self._reference.error_model
+        if model is not None and "log_probability" in numbers:
+            told[names.EXPECTED_ERROR_RATE] = round(model.rate(numbers["log_probability"]), 5)
+        for change in self._watch.push(Segment(numbers, dict(labels), record.end_s, record.trace_id, record.index + 1)):
             self._changes.append(change)
             logger.warning("%s", described(change))
             self._changed(change)
-        return self._watch.drifting_in(labels)
+        if drifting := self._watch.drifting_in(labels):
+            told[names.DRIFTING] = sorted(drifting)
+        return told
 
 
 class _WatchedCall:
     __slots__ = ("_behind", "_heard", "_labels")
 
     def __init__(
-        self, heard: Callable[[SegmentRecord, Mapping[str, str]], frozenset[str]], labels: dict[str, str], behind: CallObserver
+        self, heard: Callable[[SegmentRecord, Mapping[str, str]], Attributes], labels: dict[str, str], behind: CallObserver
     ) -> None:
         self._heard = heard
         self._labels = labels
@@ -103,9 +109,9 @@ class _WatchedCall:
         self._behind.event(name, attributes, at_s)
 
     def segment(self, record: SegmentRecord) -> None:
-        drifting = frozenset[str]() if record.failed else self._heard(record, self._labels)
-        if drifting:
-            record = replace(record, attributes={**record.attributes, names.DRIFTING: sorted(drifting)})
+        told = {} if record.failed else self._heard(record, self._labels)
+        if told:
+            record = replace(record, attributes={**record.attributes, **told})
         self._behind.segment(record)
 
     def close(self, status: str, message: str, at_s: float) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from datasketches import kll_floats_sketch
 
 from asr_server.errors import BadSettings
+from asr_server.watch.drift.expected import ErrorModel
 
 SKETCH_K = 1_000
 FORMAT = 1
@@ -43,6 +44,8 @@ class Reference:
 
     origin: Origin
     segments: int = 0
+    error_model: ErrorModel | None = None
+    """Where texts were known when it was made."""
     _sketches: dict[str, kll_floats_sketch] = field(default_factory=dict)
     _grids: dict[str, list[float]] = field(default_factory=dict)
     """Of those that have not grown since."""
@@ -59,6 +62,8 @@ class Reference:
         if (other.origin.data_definition, other.origin.weights_sha256) != (self.origin.data_definition, self.origin.weights_sha256):
             raise ValueError(f"a profile of {other.origin} cannot be merged into one of {self.origin}")
         self.segments += other.segments
+        models = [model for model in (self.error_model, other.error_model) if model is not None]
+        self.error_model = max(models, key=lambda model: model.words, default=None)
         self._grids.clear()
         for name, sketch in other._sketches.items():
             self._sketches.setdefault(name, kll_floats_sketch(SKETCH_K)).merge(sketch)
@@ -66,7 +71,7 @@ class Reference:
     def without(self, features: Iterable[str]) -> "Reference":
         """The same, but for these features."""
         left = {name: sketch for name, sketch in self._sketches.items() if name not in set(features)}
-        return Reference(self.origin, self.segments, left)
+        return Reference(self.origin, self.segments, self.error_model, left)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -95,6 +100,7 @@ class Reference:
             "asr_profile": FORMAT,
             "origin": {name: getattr(self.origin, name) for name in Origin.__slots__},
             "segments": self.segments,
+            "error_model": None if self.error_model is None else self.error_model.as_json(),
             "features": {name: base64.b64encode(sketch.serialize()).decode() for name, sketch in self._sketches.items()},
         }
 
@@ -105,7 +111,8 @@ class Reference:
             raise ValueError(f"its format is {told['asr_profile']!r}, this server reads {FORMAT}")
         origin = Origin(**{name: str(told["origin"][name]) for name in Origin.__slots__})
         sketches = {name: kll_floats_sketch.deserialize(base64.b64decode(data, validate=True)) for name, data in told["features"].items()}
-        return cls(origin, int(told["segments"]), sketches)
+        model = told.get("error_model")
+        return cls(origin, int(told["segments"]), None if model is None else ErrorModel.of_json(model), sketches)
 
     def write(self, path: Path) -> None:
         """Raises `BadSettings` where that cannot be."""

@@ -29,6 +29,8 @@ class Segment:
     """By which slices are made."""
     at_s: float
     trace_id: str = ""
+    nth: int = 1
+    """Of its call, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class SliceWatch:
                 continue
             below, not_above = self._reference.ranks(name, value)
             for one in slices:
-                found = self._watch(one, name).push(below, not_above)
+                found = self._watch(one, name).push(below, not_above, segment.nth)
                 if isinstance(found, Departure):
                     self._drifting.add((one, name))
                     yield self._change(one, name, found, segment.at_s)

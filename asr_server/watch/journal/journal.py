@@ -177,6 +177,8 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
             for table in TABLES:
                 for statement in table.create():
                     connection.execute(statement)
+                for statement in table.grow(connection):
+                    connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
     except sqlite3.Error as error:
         raise BadSettings(f"telemetry.journal: {path} cannot be used: {error}") from None

@@ -66,6 +66,7 @@ def segment_row(record: SegmentRecord, labels: Mapping[str, str], at_s: float) -
         spent_ms={name: round(ms, 2) for name, ms in spent_ms_of(record).items()},
         profile={name: float(f"{value:.6g}") for name, value in numbers_of(record).items()},
         drifting=texts(told.get(names.DRIFTING, ())),
+        expected_error_rate=amount(names.EXPECTED_ERROR_RATE) if names.EXPECTED_ERROR_RATE in told else None,
     )
 
 

@@ -48,6 +48,8 @@ class SegmentRow:
     """By feature, as drift is watched by them."""
     drifting: tuple[str, ...] = ()
     """Features of its slices that differ from the reference."""
+    expected_error_rate: float | None = None
+    """Share of its words that are wrong, as far as the recogniser's doubt tells. None: nothing is known of that."""
 
     @property
     def release(self) -> str:

@@ -31,9 +31,20 @@ class Table(Generic[_R]):
         yield f'CREATE TABLE IF NOT EXISTS "{self.name}" ({", ".join([*columns, *key])})'
         yield f'CREATE INDEX IF NOT EXISTS "{self.name}_at" ON "{self.name}" (at_s)'
 
+    def grow(self, connection: sqlite3.Connection) -> Iterator[str]:
+        """What a table of an earlier server lacks."""
+        hints, there = get_type_hints(self.kind), self._columns(connection)
+        for one in fields(self.kind):
+            if one.name not in there:
+                yield f'ALTER TABLE "{self.name}" ADD COLUMN "{one.name}" {_column_type(hints[one.name])}'
+
+    def _columns(self, connection: sqlite3.Connection) -> frozenset[str]:
+        return frozenset(row[1] for row in connection.execute(f'PRAGMA table_info("{self.name}")'))
+
     def put(self, connection: sqlite3.Connection, rows: Sequence[_R]) -> None:
         marks = ", ".join("?" * len(fields(self.kind)))
-        statement = f'INSERT OR REPLACE INTO "{self.name}" VALUES ({marks})'  # noqa: S608 - names of ours
+        columns = ", ".join(f'"{one.name}"' for one in fields(self.kind))
+        statement = f'INSERT OR REPLACE INTO "{self.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of ours
         connection.executemany(statement, [[_out(getattr(row, one.name)) for one in fields(self.kind)] for row in rows])
 
     def read(self, connection: sqlite3.Connection, since_s: float, until_s: float) -> Iterator[_R]:
@@ -46,10 +57,16 @@ class Table(Generic[_R]):
 
     def _select(self, connection: sqlite3.Connection, where: str, *values: object) -> Iterator[_R]:
         hints = get_type_hints(self.kind)
-        names = [one.name for one in fields(self.kind)]
+        there = self._columns(connection)
+        names = [one.name for one in fields(self.kind) if one.name in there]
         columns = ", ".join(f'"{name}"' for name in names)
         for found in connection.execute(f'SELECT {columns} FROM "{self.name}" WHERE {where}', values):  # noqa: S608 - names of ours
-            told: dict[str, Any] = {name: _in(value, hints[name]) for name, value in zip(names, found, strict=True)}
+            # A row of before a column was there has the field's own default.
+            told: dict[str, Any] = {
+                name: _in(value, hints[name])
+                for name, value in zip(names, found, strict=True)
+                if value is not None or hints[name] == float | None
+            }
             yield self.kind(**told)
 
     def forget(self, connection: sqlite3.Connection, before_s: float) -> None:

@@ -134,6 +134,17 @@ ROWS = (
                 ),
                 "Over six hours.",
             ),
+            Panel(
+                "Error rate that the recogniser's doubt tells",
+                "percentunit",
+                (
+                    Query(
+                        f"{_rate_of('asr_expected_errors_total', 'asr_model')} / ({_rate_of('asr_words_total', 'asr_model')} > 0)",
+                        "{{asr_model}}",
+                    ),
+                ),
+                "Without labels, by the error model of the reference profile (`asr-server profile build --manifest` with texts).",
+            ),
             Panel("Error rate of golden clips", "percentunit", (Query(f"asr_probe_wer{{{_OF}}}", "{{instance}}"),)),
         ),
     ),

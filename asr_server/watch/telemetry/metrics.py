@@ -99,6 +99,9 @@ class Metrics:
         self.degraded = meter.create_counter("asr.degraded", "{segment}", "Finals for which something was given up, by what.")
         self.guarded = meter.create_counter("asr.guard", "{segment}", "Texts that the runaway guard changed, by how.")
         self.words = meter.create_counter("asr.words", "{word}", "Words of finals.")
+        self.expected_errors = meter.create_counter(
+            "asr.expected_errors", "{word}", "Words of finals that are wrong, as far as the recogniser's doubt tells."
+        )
         self.tokens = meter.create_counter("asr.tokens", "{token}", "Tokens of finals.")
         self.audio_s = meter.create_counter("asr.audio", "s", "Audio of segments.")
         self.partials = meter.create_counter("asr.partials", "{partial}", "Partial results.")
@@ -183,7 +186,10 @@ class _MeasuredCall:
                 metrics.guarded.add(1, {**labels, WHAT: told[names.GUARD]})
             if told.get(names.STABLE_OVERRULED):
                 metrics.overruled.add(1, labels)
-            metrics.words.add(number(told.get(names.WORDS, 0)), labels)
+            words = number(told.get(names.WORDS, 0))
+            metrics.words.add(words, labels)
+            if names.EXPECTED_ERROR_RATE in told:
+                metrics.expected_errors.add(number(told[names.EXPECTED_ERROR_RATE]) * words, labels)
             metrics.tokens.add(number(told.get(names.TOKENS, 0)), labels)
             metrics.audio_s.add(number(told.get(names.AUDIO_S, 0)), labels)
             response_s, waited_s = (number(told.get(name, 0)) / 1000 for name in (names.RESPONSE_MS, names.ENDPOINT_WAIT_MS))

@@ -1,6 +1,8 @@
 """One feature against its reference: ranks as they would come."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +71,30 @@ def test_what_drifts_is_told_once_and_when_it_is_back() -> None:
     assert [type(found) for _, found in said] == [Departure, Return, Departure]
     assert one.is_drifting
     assert 1_000 < said[1][0] <= 1_400
+
+
+def test_a_caller_whose_segments_are_alike_is_one_caller() -> None:
+    def said(options: DetectorOptions) -> int:
+        told, draw = 0, np.random.default_rng(21)
+        for seed in range(10):
+            one = FeatureWatch(REFERENCE_SEGMENTS, options, seed)
+            for caller in draw.normal(size=500):
+                for nth in range(1, 5):
+                    rank = float(ndtr(math.sqrt(0.6) * caller + math.sqrt(0.4) * draw.normal()))
+                    told += one.push(rank, rank, nth) is not None
+        return told
+
+    weighted, plain = said(OPTIONS), said(replace(OPTIONS, repetition=0.0))
+    assert weighted <= 2, "one in 20,000 segments, and that it is over"
+    assert plain >= 10, "with each segment counted as a caller"
+
+
+def test_callers_who_have_all_changed_are_found_however_long_they_speak() -> None:
+    one, found_after = watch(), 0
+    for number in range(300):
+        if one.push(*(float(ndtr(draws(1, mean=-3.0 if number >= 150 else 0.0, seed=number // 3)[0])),) * 2, number % 3 + 1):
+            found_after = found_after or number - 150
+    assert 0 < found_after <= 30
 
 
 def test_one_wild_segment_is_no_drift() -> None:

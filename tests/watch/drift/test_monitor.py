@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from asr_server.watch import attributes as names
+from asr_server.watch.drift.expected import ErrorModel
 from asr_server.watch.drift.monitor import DriftMonitor, described
 from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.drift.slices import ALL, MAX_VALUES, OTHER, Change, Segment, SliceWatch
@@ -84,6 +85,18 @@ def test_a_new_reference_is_filled_with_what_is_heard(draw: np.random.Generator)
     assert (made.segments, set(made.features)) == (50, {"loudness_lufs", "snr_db", "empty"})
     assert not monitor.changes
     assert not monitor.drifting
+
+
+def test_with_an_error_model_each_segment_is_told_the_errors_to_expect(reference: Reference, draw: np.random.Generator) -> None:
+    reference.error_model = ErrorModel(bias=-3.0, slope=-2.0, words=1_000)
+    behind = FakeObserver()
+    monitor = DriftMonitor(behind, reference)
+    report(monitor, {**numbers(draw), "log_probability": -0.5})
+    report(monitor, numbers(draw))
+    report(monitor, {"log_probability": -0.5}, failed="broken")
+    told = [record.attributes.get(names.EXPECTED_ERROR_RATE) for record in behind.calls[0].segments + behind.calls[1].segments]
+    assert told == [pytest.approx(0.1192, abs=1e-4), None], "of -3 + 1; without a log probability nothing"
+    assert names.EXPECTED_ERROR_RATE not in behind.calls[2].segments[0].attributes
 
 
 def test_labels_from_outside_make_no_more_slices_than_can_be_watched(reference: Reference, draw: np.random.Generator) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asr_server.errors import BadSettings
+from asr_server.watch.drift.expected import ErrorModel
 from asr_server.watch.drift.reference import Origin, Reference, read_reference
 
 ORIGIN = Origin("v1", "base", "ab" * 32, "test")
@@ -46,6 +47,15 @@ def test_two_merged_are_as_one() -> None:
     assert one.quantiles("snr_db", (0.5,)) == pytest.approx(reference(values).quantiles("snr_db", (0.5,)), abs=0.05)
 
 
+def test_of_two_error_models_the_one_of_more_words_is_kept() -> None:
+    few, many = (ErrorModel(-3.0, -2.0, words) for words in (400, 900))
+    for mine, others, kept in ((few, many, many), (many, few, many), (None, few, few), (None, None, None)):
+        one, other = reference(np.zeros(3)), reference(np.zeros(3))
+        one.error_model, other.error_model = mine, others
+        one.merge(other)
+        assert one.error_model == kept
+
+
 def test_profiles_of_other_systems_are_not_merged() -> None:
     other = reference(np.zeros(3), Origin("v2", "base", "ab" * 32, "test"))
     with pytest.raises(ValueError, match="with data definition v2 cannot be merged into one of base"):
@@ -54,9 +64,11 @@ def test_profiles_of_other_systems_are_not_merged() -> None:
 
 def test_what_is_written_is_read_and_small(tmp_path: Path) -> None:
     made = reference(np.random.default_rng(3).normal(size=50_000))
+    made.error_model = ErrorModel(-3.0, -2.0, 400)
     made.write(tmp_path / "profile.json")
     read = read_reference(tmp_path / "profile.json")
-    assert (read.origin, read.segments) == (ORIGIN, 50_000)
+    assert (read.origin, read.segments, read.error_model) == (ORIGIN, 50_000, made.error_model)
+    assert made.without(["snr_db"]).error_model == made.error_model
     assert read.quantiles("snr_db", (0.1, 0.9)) == made.quantiles("snr_db", (0.1, 0.9))
     assert (tmp_path / "profile.json").stat().st_size < 20_000
 

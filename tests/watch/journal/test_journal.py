@@ -22,7 +22,10 @@ PROBE = ProbeRow(1_002.0, "hello", "base", 2, 1, 0, 0, None, late=True)
 
 
 def test_rows_are_read_back_as_they_were(tmp_path: Path) -> None:
-    rows = [segment(1), segment(2, 1_003.0, degraded=("beam", "model"), drifting=("snr_db",), guard="cut", outcome="late")]
+    rows = [
+        segment(1, expected_error_rate=0.07),
+        segment(2, 1_003.0, degraded=("beam", "model"), drifting=("snr_db",), guard="cut", outcome="late"),
+    ]
     with Journal(tmp_path / "j.db", keep_days=1e6) as journal:
         others: tuple[Row, ...] = (corrected(1, errors=2), quieter(), PROBE)
         for row in (*rows, *others):
@@ -75,6 +78,20 @@ async def test_what_was_kept_is_on_the_disk_when_that_is_said(tmp_path: Path) ->
     with Journal(tmp_path / "j.db", keep_days=1e6) as journal:
         await journal.keep(corrected(1, errors=3))
     assert read_journal(tmp_path / "j.db").feedback == (corrected(1, errors=3),), "the last word counts"
+
+
+def test_a_journal_of_an_earlier_server_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with Journal(path, keep_days=1e6) as journal:
+        journal.put(segment(1, expected_error_rate=0.07))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE segments DROP COLUMN expected_error_rate")
+        connection.execute("ALTER TABLE segments DROP COLUMN drifting")
+    connection.close()
+    assert read_journal(path).segments == (segment(1),), "what was not kept has its default"
+    with Journal(path, keep_days=1e6) as journal:
+        journal.put(segment(2, 1_003.0, expected_error_rate=0.05, drifting=("snr_db",)))
+    assert read_journal(path).segments == (segment(1), segment(2, 1_003.0, expected_error_rate=0.05, drifting=("snr_db",)))
 
 
 def test_old_rows_are_let_go_of(tmp_path: Path) -> None:
