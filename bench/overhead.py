@@ -45,6 +45,8 @@ class Side:
 class Pair:
     off: Side
     on: Side
+    seconds: float
+    """For which both heard it, until the last of the two had answered."""
 
     @property
     def counts(self) -> bool:
@@ -70,6 +72,7 @@ def summary(pairs: Sequence[Pair]) -> dict[str, Any]:
             "off_s": round(sum(off_s), 2),
             "on_s": round(sum(on_s), 2),
             "ratio": round(sum(on_s) / sum(off_s), 4),
+            "more_percent_of_a_core": round(100 * (sum(on_s) - sum(off_s)) / sum(pair.seconds for pair in counted), 2),
             "more_ms_a_segment": round(more.ms * clips_a_segment, 3),
             "ci95_ms_a_segment": [round(bound * clips_a_segment, 3) for bound in (more.low_ms, more.high_ms)],
         },

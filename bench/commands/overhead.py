@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -156,10 +157,11 @@ class _Watched:
 
 
 async def _speak_to_both(both: tuple[_Watched, _Watched], part: Part, ask: Ask) -> Pair:
-    before = [server.cpu_s for server in both]
+    begun_s, before = time.monotonic(), [server.cpu_s for server in both]
     spoken = await asyncio.gather(*(server.hear(part, ask) for server in both))
     used = [server.cpu_s - then for server, then in zip(both, before, strict=True)]
-    return Pair(*(Side(cpu_s, heard) for cpu_s, heard in zip(used, spoken, strict=True)))
+    off, on = (Side(cpu_s, heard) for cpu_s, heard in zip(used, spoken, strict=True))
+    return Pair(off, on, time.monotonic() - begun_s)
 
 
 def _written(path: Path, settings: dict[str, Any]) -> Path:
@@ -182,7 +184,8 @@ def _table(result: dict[str, Any]) -> Table:
         "processor, s",
         f"{cpu['off_s']:.1f}",
         f"{cpu['on_s']:.1f}",
-        f"{100 * (cpu['ratio'] - 1):+.1f} %, {cpu['more_ms_a_segment']:+.1f} ms a segment ({low:+.1f} to {high:+.1f})",
+        f"{100 * (cpu['ratio'] - 1):+.1f} %, {cpu['more_percent_of_a_core']:+.2f} % of a core; "
+        f"{cpu['more_ms_a_segment']:+.1f} ms a segment ({low:+.1f} to {high:+.1f})",
     )
     for name, what in (("ttfs_ms", "time to final text, ms"), ("response_ms", "response time, ms")):
         times = result[name]

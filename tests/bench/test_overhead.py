@@ -28,11 +28,12 @@ def side(cpu_s: float, *, finals: int = 2, response_ms: float = 2.0, error: str 
 
 
 def test_the_difference_is_of_the_same_clips_and_by_the_segment() -> None:
-    found = summary([Pair(side(1.0), side(1.002)), Pair(side(2.0), side(2.002, response_ms=3.0))])
+    found = summary([Pair(side(1.0), side(1.002), 4.0), Pair(side(2.0), side(2.002, response_ms=3.0), 6.0)])
     assert found["cpu"] == {
         "off_s": 3.0,
         "on_s": 3.0,
         "ratio": 1.0013,
+        "more_percent_of_a_core": 0.04,
         "more_ms_a_segment": 1.0,
         "ci95_ms_a_segment": [pytest.approx(1.0), pytest.approx(1.0)],
     }
@@ -43,10 +44,10 @@ def test_the_difference_is_of_the_same_clips_and_by_the_segment() -> None:
 
 @pytest.mark.parametrize("other", [side(9.0, finals=3), side(9.0, finals=0), side(9.0, error="refused")])
 def test_clips_that_were_heard_otherwise_do_not_count(other: Side) -> None:
-    found = summary([Pair(side(1.0), side(1.0)), Pair(side(1.0), other), Pair(other, side(1.0))])
+    found = summary([Pair(side(1.0), side(1.0), 4.0), Pair(side(1.0), other, 4.0), Pair(other, side(1.0), 4.0)])
     assert (found["counted"], found["pairs"], found["cpu"]["on_s"]) == (1, 3, 1.0)
     with pytest.raises(ValueError, match="no clip was heard by both"):
-        summary([Pair(side(1.0), other)])
+        summary([Pair(side(1.0), other, 4.0)])
 
 
 def test_what_is_told_is_counted_by_what_it_is() -> None:
