@@ -5,6 +5,7 @@ corrected texts have names in place of every fifth word. Then the server is star
 thread.
 """
 
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ QUIETER_DB = -12.0
 NEW_NAMES = ("Zyphera", "Quorvane", "Lumetrix", "Brantoll")
 NEW_EVERY = 5
 """One word in so many is a new name."""
+SEED = 7
+"""Of the orders in which clips are spoken."""
 SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": ""}, "preset": "accurate"}
 PhaseName = Literal["morning", "microphone", "noon", "new words", "slow release"]
 Light = Literal["data", "concept", "system"]
@@ -84,24 +87,29 @@ class Day:
         return self.folder / "journal.db"
 
     async def live(self) -> list[Phase]:
-        half = len(self.clips) // 2
+        # A manifest has its sets and speakers one after another, callers come as they like: every other clip, in another order each time.
+        draw = random.Random(SEED)  # noqa: S311 - no secret
+        usual, todays = list(self.clips[::2]), list(self.clips[1::2])
         reference = self.folder / "reference.json"
         async with self.serve(self._settings("gather", {"gather": str(reference)})) as server:
-            for number, clip in enumerate(self.clips[:half]):
+            for number, clip in enumerate(draw.sample(usual, len(usual))):
                 await speak(server.address, clip, APPS[number % 2])
                 self.told("reference")
         watched = {"journal": str(self.journal), "reference": str(reference)}
-        todays = self.clips[half:]
         morning, microphone, noon, words, slow = (Phase(name) for name in get_args(PhaseName))
+
+        def order() -> list[Clip]:
+            return draw.sample(todays, len(todays))
+
         async with self.serve(self._settings("day", watched)) as server, Client(server.address) as client:
-            await self._spend(morning, todays, client, server.address, say=lambda clip: clip.text)
-            await self._spend(microphone, todays, client, server.address, say=lambda clip: clip.text, is_broken=True)
+            await self._spend(morning, order(), client, server.address, say=lambda clip: clip.text)
+            await self._spend(microphone, order(), client, server.address, say=lambda clip: clip.text, is_broken=True)
         async with self.serve(self._settings("afternoon", watched)) as server, Client(server.address) as client:
             # Started again, so that the microphone's drift is none of it; labels first as they were, for the others to differ from.
-            await self._spend(noon, todays, client, server.address, say=lambda clip: clip.text)
-            await self._spend(words, todays, client, server.address, say=lambda clip: with_new_names(clip.text))
+            await self._spend(noon, order(), client, server.address, say=lambda clip: clip.text)
+            await self._spend(words, order(), client, server.address, say=lambda clip: with_new_names(clip.text))
         async with self.serve(self._settings("release", watched, SLOW)) as server, Client(server.address) as client:
-            await self._spend(slow, todays, client, server.address, say=lambda clip: clip.text)
+            await self._spend(slow, order(), client, server.address, say=lambda clip: clip.text)
         return [morning, microphone, noon, words, slow]
 
     async def _spend(

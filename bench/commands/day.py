@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,8 @@ from eval.commands.requiring import closing_with, require_option, requirements_o
 from eval.console import check_writable, progress, write_json, write_text
 
 PASSES = 5
-"""Of the second half of the clips: the morning twice, the microphone, the words, the release."""
+"""Of the clips that are not the reference: the morning twice, the microphone, the words, the release."""
+SHOWN = 3
 FIELDS = ("clips", "phases", "manifest", "machine")
 
 
@@ -47,7 +49,7 @@ def day_command(
         raise typer.BadParameter(f"{manifest} has {len(clips)} clips, wanted 4", param_hint="--manifest")
     began_s = time.time()
     with tempfile.TemporaryDirectory(prefix="bench-day-") as folder:
-        with progress("a day", len(clips) // 2 + PASSES * (len(clips) - len(clips) // 2)) as spoken:
+        with progress("a day", len(clips[::2]) + PASSES * len(clips[1::2])) as spoken:
             day = Day(clips, Path(folder), lambda config: local_server(serve_command(model or "", config)), lambda _: spoken())
             phases = asyncio.run(day.live())
         if report is not None:
@@ -65,7 +67,14 @@ def day_command(
         table.add_column(column, justify="left" if column in ("", "seen") else "right")
     for phase in phases:
         after = ["on before" if light in phase.on_before else str(phase.lit_after.get(light, "-")) for light in LIGHTS]
-        seen = "; ".join(what for light in LIGHTS for what in phase.seen.get(light, ()))
+        seen = "; ".join(shortly(phase.seen[light]) for light in LIGHTS if light in phase.seen)
         table.add_row(phase.name, str(phase.clips), *after, seen)
     Console(highlight=False).print(table)
     return closing_with(requirements, result)
+
+
+def shortly(seen: Sequence[str]) -> str:
+    """The first ones, those of an app before those of all."""
+    ordered = sorted(seen, key=lambda one: " client " not in one)
+    more = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    return ", ".join(ordered[:SHOWN]) + more
