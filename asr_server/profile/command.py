@@ -4,7 +4,7 @@ import asyncio
 import json as json_format
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from asr_server.profile.build import Recording, build, recordings_of
 from asr_server.profile.journals import profile_of
 from asr_server.watch.drift.compare import FeatureDifference, compare
 from asr_server.watch.drift.features import FEATURES, feature
-from asr_server.watch.drift.reference import Reference, read_reference
+from asr_server.watch.drift.reference import Reference, Slice, read_reference
 from asr_server.watch.journal.reading import read_journals, seconds_back
 
 app = typer.Typer(
@@ -84,24 +84,39 @@ def compare_command(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when a feature has drifted.")] = False,
 ) -> None:
-    """What has drifted between two profiles, feature by feature: for changes too slow to be noticed by any server, or seen by each too
-    seldom."""
+    """What has drifted between two profiles, feature by feature, of all segments and slice by slice.
+
+    For changes too slow to be noticed by any server, or seen by each too seldom.
+    """
     one, other = read_reference(reference), read_reference(now)
     found = compare(one, other)
     drifted = [difference.feature for difference in found if difference.is_drift]
+    by_slice = dict(_drifted_slices(one, other))
     if json:
         told = {
             "reference": {"origin": str(one.origin), "segments": one.segments},
             "now": {"origin": str(other.origin), "segments": other.segments},
             "drifted": drifted,
+            "drifted_slices": [{"label": label, "value": value, "features": names} for (label, value), names in by_slice.items()],
             "features": [difference.as_json() for difference in found],
         }
         sys.stdout.write(json_format.dumps(told, indent=2) + "\n")
     else:
         Console(highlight=False).print(_compared(found))
-        typer.echo(f"drifted: {', '.join(drifted)}" if drifted else "nothing has drifted")
-    if strict and drifted:
+        for (label, value), names in by_slice.items():
+            typer.echo(f"drifted of {label} {value}: {', '.join(names)}")
+        typer.echo(f"drifted of all segments: {', '.join(drifted)}" if drifted else "of all segments together nothing has drifted")
+    if strict and (drifted or by_slice):
         raise typer.Exit(1)
+
+
+def _drifted_slices(reference: Reference, now: Reference) -> Iterator[tuple[Slice, list[str]]]:
+    """Of which both have enough."""
+    for one in reference.slices.keys() & now.slices.keys():
+        before, since = reference.of_slice(one), now.of_slice(one)
+        names = [] if before is None or since is None else [found.feature for found in compare(before, since) if found.is_drift]
+        if names:
+            yield one, names
 
 
 def _compared(found: Sequence[FeatureDifference]) -> Table:

@@ -28,9 +28,15 @@ def profile_of(reading: Reading, *, model: str = "") -> Reference:
     ((main, weights), _), *_ = Counter((row.model, row.weights_sha256) for row in rows).most_common(1)
     made = Reference(Origin(definitions[0], main, weights, SOURCE))
     for row in rows:
-        made.add(row.profile)
+        made.add(row.profile, _labels(row))
     made.error_model = fit(_judged(rows, reading))
     return made
+
+
+def _labels(row: SegmentRow) -> dict[str, str]:
+    """By which drift is watched."""
+    told = {"client": row.client, "encoding": row.encoding, "language": row.asked_language, "rate_hz": row.rate_hz}
+    return {label: value for label, value in told.items() if value}
 
 
 def _judged(rows: list[SegmentRow], reading: Reading) -> Iterator[Judged]:

@@ -199,11 +199,13 @@ def test_what_has_drifted_between_two_times_is_told(tmp_path: Path) -> None:
         assert made.exit_code == 0, made.output
     before, same, quieter = (str(tmp_path / f"{name}.json") for name in ("before", "same", "quieter"))
     alike = run(app, ["profile", "compare", before, same, "--strict"])
-    assert (alike.exit_code, alike.stdout.splitlines()[-1]) == (0, "nothing has drifted")
+    assert (alike.exit_code, alike.stdout.splitlines()[-1]) == (0, "of all segments together nothing has drifted")
     found = run(app, ["profile", "compare", before, quieter, "--strict"])
-    assert (found.exit_code, found.stdout.splitlines()[-1]) == (1, "drifted: loudness_lufs")
+    assert (found.exit_code, found.stdout.splitlines()[-1]) == (1, "drifted of all segments: loudness_lufs")
     told = run(app, ["profile", "compare", before, quieter, "--json"])
     assert told.exit_code == 0
+    slices = {(one["label"], one["value"]): one["features"] for one in json.loads(told.stdout)["drifted_slices"]}
+    assert slices == {("client", "kiosk"): ["loudness_lufs"], ("encoding", "LINEAR16"): ["loudness_lufs"]}
     first = json.loads(told.stdout)["features"][0]
     assert (first["feature"], first["is_drift"]) == ("loudness_lufs", True)
     assert first["shift"] == pytest.approx(-2.0, abs=0.3)

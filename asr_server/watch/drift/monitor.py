@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from asr_server.watch import attributes as names
 from asr_server.watch.drift.features import feature, numbers_of
-from asr_server.watch.drift.reference import Origin, Reference
-from asr_server.watch.drift.slices import Change, Segment, Slice, SliceWatch
+from asr_server.watch.drift.reference import Origin, Reference, Slice
+from asr_server.watch.drift.slices import Change, Segment, SliceWatch
 from asr_server.watch.labels import labels_in, labels_of
 from asr_server.watch.observer import Attribute, Attributes, CallObserver, Observer, SegmentRecord
 
@@ -71,7 +71,7 @@ class DriftMonitor:
         """What is to be told of it besides: which features of its slices are drifting, and how many of its words may be wrong."""
         numbers = numbers_of(record)
         if self._fills is not None:
-            self._fills.add(numbers)
+            self._fills.add(numbers, labels)
         if self._watch is None or self._reference is None:
             return {}
         told: dict[str, Attribute] = {}

@@ -8,16 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from asr_server.watch.drift.detector import Departure, DetectorOptions, FeatureWatch, Kind, Severity
-from asr_server.watch.drift.reference import Reference
+from asr_server.watch.drift.reference import MAX_VALUES, Reference, Slice
 
 ALL = ("all", "")
 """The slice of every segment."""
 OTHER = "other"
 """What is seen of a label after `MAX_VALUES` other values: labels come from outside, and may be of any number."""
-MAX_VALUES = 32
-
-Slice = tuple[str, str]
-"""A label and its value, such as ("client", "kiosk")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +53,10 @@ class Change:
 
 
 class SliceWatch:
-    """Every slice against one reference. Not thread-safe."""
+    """Every slice against what is normal for it. Not thread-safe."""
 
     def __init__(self, reference: Reference, options: DetectorOptions | None = None) -> None:
         self._reference = reference
-        self._features = frozenset(reference.features)
         self._options = options or DetectorOptions()
         self._watches: dict[tuple[Slice, str], FeatureWatch] = {}
         self._drifting: set[tuple[Slice, str]] = set()
@@ -74,15 +69,18 @@ class SliceWatch:
         slices = [ALL, *(self._bounded(label, value) for label, value in segment.labels.items())]
         for one in slices:
             self._last.setdefault(one, deque(maxlen=self._options.window)).append(segment)
-        for name, value in segment.numbers.items():
-            if name not in self._features:
+        for one in slices:
+            reference = self._reference.of_slice(one) if one != ALL else self._reference
+            if reference is None:
                 continue
-            below, not_above = self._reference.ranks(name, value)
-            for one in slices:
-                found = self._watch(one, name).push(below, not_above, segment.nth)
+            for name, value in segment.numbers.items():
+                if not reference.has(name):
+                    continue
+                below, not_above = reference.ranks(name, value)
+                found = self._watch(one, name, reference).push(below, not_above, segment.nth)
                 if isinstance(found, Departure):
                     self._drifting.add((one, name))
-                    yield self._change(one, name, found, segment.at_s)
+                    yield self._change((one, name), found, segment.at_s, reference)
                 elif found is not None:
                     self._drifting.discard((one, name))
                     yield Change(one, name, is_back=True, at_s=segment.at_s)
@@ -99,11 +97,11 @@ class SliceWatch:
         slices = {ALL, *(self._bounded(label, value) for label, value in labels.items())}
         return frozenset(name for one, name in self._drifting if one in slices)
 
-    def _watch(self, one: Slice, name: str) -> FeatureWatch:
+    def _watch(self, one: Slice, name: str, reference: Reference) -> FeatureWatch:
         key = (one, name)
         if key not in self._watches:
             seed = zlib.crc32(repr(key).encode())  # the same on every run
-            self._watches[key] = FeatureWatch(self._reference.count(name), self._options, seed)
+            self._watches[key] = FeatureWatch(reference.count(name), self._options, seed)
         return self._watches[key]
 
     def _bounded(self, label: str, value: str) -> Slice:
@@ -113,11 +111,12 @@ class SliceWatch:
         values.add(value)
         return label, value
 
-    def _change(self, one: Slice, name: str, found: Departure, at_s: float) -> Change:
+    def _change(self, drifting: tuple[Slice, str], found: Departure, at_s: float, reference: Reference) -> Change:
+        one, name = drifting
         held = [segment for segment in self._last[one] if name in segment.numbers]
         since = held[-found.since :]
         ordered = sorted(segment.numbers[name] for segment in since)
-        before = self._reference.quantiles(name, (0.1, 0.5, 0.9))
+        before = reference.quantiles(name, (0.1, 0.5, 0.9))
         furthest = max(since, key=lambda segment: abs(segment.numbers[name] - before[1]))
         return Change(
             slice=one,

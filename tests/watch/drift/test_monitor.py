@@ -6,8 +6,8 @@ import pytest
 from asr_server.watch import attributes as names
 from asr_server.watch.drift.expected import ErrorModel
 from asr_server.watch.drift.monitor import DriftMonitor, described
-from asr_server.watch.drift.reference import Origin, Reference
-from asr_server.watch.drift.slices import ALL, MAX_VALUES, OTHER, Change, Segment, SliceWatch
+from asr_server.watch.drift.reference import MAX_VALUES, Origin, Reference
+from asr_server.watch.drift.slices import ALL, OTHER, Change, Segment, SliceWatch
 from asr_server.watch.labels import CLIENT
 from asr_server.watch.observer import NullObserver, SegmentRecord
 from tests.fake_observer import FakeObserver
@@ -97,6 +97,39 @@ def test_with_an_error_model_each_segment_is_told_the_errors_to_expect(reference
     told = [record.attributes.get(names.EXPECTED_ERROR_RATE) for record in behind.calls[0].segments + behind.calls[1].segments]
     assert told == [pytest.approx(0.1192, abs=1e-4), None], "of -3 + 1; without a log probability nothing"
     assert names.EXPECTED_ERROR_RATE not in behind.calls[2].segments[0].attributes
+
+
+def test_a_slice_is_held_against_what_is_normal_for_it(draw: np.random.Generator) -> None:
+    """A telephone line is unlike all the others together, every day."""
+    made, lines = Reference(ORIGIN), ("8000", "16000", "16000", "16000")
+    for number in range(800):
+        made.add(numbers(draw, -12.0 if lines[number % 4] == "8000" else 0.0), {"rate_hz": lines[number % 4]})
+    watch = SliceWatch(made)
+
+    def heard(quieter_db: float, segments: int) -> set[tuple[tuple[str, str], str]]:
+        told = set()
+        for number in range(segments):
+            line = lines[number % 4]
+            measured = numbers(draw, -12.0 if line == "8000" else quieter_db)
+            told |= {(change.slice, change.feature) for change in watch.push(Segment(measured, {"rate_hz": line}, float(number)))}
+        return told
+
+    assert heard(0.0, 800) == set()
+    assert (("rate_hz", "16000"), "loudness_lufs") in heard(-12.0, 100)
+
+
+def test_a_slice_that_was_never_seen_is_held_against_all_and_one_seen_too_seldom_against_nothing(draw: np.random.Generator) -> None:
+    made = Reference(ORIGIN)
+    for number in range(500):
+        made.add(numbers(draw), {"client": "rare"} if number % 50 == 0 else {})
+    watch = SliceWatch(made)
+    told = set()
+    for number in range(120):
+        client = ("rare", "new")[number % 2]
+        told |= {change.slice for change in watch.push(Segment(numbers(draw, -12.0), {"client": client}, float(number)))}
+    assert ("client", "new") in told
+    assert ("client", "rare") not in told
+    assert ALL in told
 
 
 def test_labels_from_outside_make_no_more_slices_than_can_be_watched(reference: Reference, draw: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from asr_server.errors import BadSettings
 from asr_server.watch.drift.expected import ErrorModel
-from asr_server.watch.drift.reference import Origin, Reference, read_reference
+from asr_server.watch.drift.reference import MAX_VALUES, Origin, Reference, read_reference
 
 ORIGIN = Origin("v1", "base", "ab" * 32, "test")
 
@@ -45,6 +45,37 @@ def test_two_merged_are_as_one() -> None:
     one.merge(other)
     assert one.segments == 4_000
     assert one.quantiles("snr_db", (0.5,)) == pytest.approx(reference(values).quantiles("snr_db", (0.5,)), abs=0.05)
+
+
+def test_slices_are_kept_merged_written_and_dropped(tmp_path: Path) -> None:
+    one, other = reference(np.zeros(3)), reference(np.zeros(3))
+    for number in range(60):
+        one.add({"snr_db": float(number)}, {"client": "kiosk", "language": "en"})
+        other.add({"snr_db": 100.0 + number}, {"client": "phone", "language": "en"})
+    one.merge(other)
+    one.write(tmp_path / "p.json")
+    read = read_reference(tmp_path / "p.json")
+    assert {name: of_it.segments for name, of_it in read.slices.items()} == {
+        ("client", "kiosk"): 60,
+        ("language", "en"): 120,
+        ("client", "phone"): 60,
+    }
+    kiosk, english = read.of_slice(("client", "kiosk")), read.of_slice(("language", "en"))
+    assert kiosk is not None
+    assert english is not None
+    assert kiosk.quantiles("snr_db", (1.0,)) == (59.0,)
+    assert english.quantiles("snr_db", (0.0, 1.0)) == (0.0, 159.0)
+    assert read.of_slice(("client", "new")) is read
+    assert set(read.without([], labels=["client"]).slices) == {("language", "en")}
+    assert not read.without(["snr_db"]).slices["language", "en"].features
+
+
+def test_labels_of_a_profile_have_no_end_but_its_slices_do() -> None:
+    made = reference(np.zeros(3))
+    for number in range(MAX_VALUES + 10):
+        made.add({"snr_db": 1.0}, {"client": f"app {number}"})
+    assert len(made.slices) == MAX_VALUES
+    assert made.segments == MAX_VALUES + 13
 
 
 def test_of_two_error_models_the_one_of_more_words_is_kept() -> None:
