@@ -2,7 +2,7 @@
 
 Morning: as the reference. Then a microphone loses 12 dB in one app. Then users say new words, which the audio does not tell: their
 corrected texts have names in place of every fifth word. Then the server is started again with a slow release: the widest search on one
-thread.
+thread, in single precision.
 """
 
 import random
@@ -32,7 +32,7 @@ NEW_EVERY = 5
 """One word in so many is a new name."""
 SEED = 7
 """Of the orders in which clips are spoken."""
-SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": ""}, "preset": "accurate"}
+SLOW: Mapping[str, Any] = {"engine": {"workers": 1, "smaller_model": "", "compute_type": "float32"}, "preset": "accurate"}
 PhaseName = Literal["morning", "microphone", "noon", "new words", "slow release"]
 Light = Literal["data", "concept", "system"]
 LIGHTS: tuple[Light, ...] = ("data", "concept", "system")

@@ -18,8 +18,10 @@ MAX_SLICES = 64
 MAX_WORDS = 500
 """Of one segment so many count, with its error rate: a text comes from outside, and may be of any length."""
 RECENT_WORDS = 400
-DELTA = 0.002
-"""How sure: the library's default, since a value a word is plenty."""
+DELTA = 1e-6
+"""How sure. Far below the library's 0.002, since words of a segment are misheard together: of 162 clips in random order, 20 times 500 and
+three slices, 60 false alarms with 0.002, 14 with 1e-4, 3 with 1e-6. A new name in place of every fifth word is found after 6, 7 and 10
+clips."""
 
 Slice = tuple[str, str]
 

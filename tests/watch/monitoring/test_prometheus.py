@@ -18,6 +18,8 @@ import yaml
 from asr_server.api.client import Client
 from asr_server.api.options import ClientOptions, StreamOptions
 from asr_server.api.results import Result
+from asr_server.watch.drift.expected import ErrorModel
+from asr_server.watch.drift.reference import Origin, Reference
 from asr_server.watch.monitoring.dashboard import dashboard
 from asr_server.watch.monitoring.slo import rules
 from tests.recordings import recording
@@ -39,11 +41,13 @@ class Server:
 
 @asynccontextmanager
 async def server(port: int, folder: Path) -> AsyncIterator[Server]:
-    """With a journal, and a golden clip."""
+    """With a journal, a golden clip, and a reference that knows how often words are wrong."""
+    Reference(Origin("v1", "tiny.en", "ab" * 32, "test"), error_model=ErrorModel(-3.0, -2.0, 400)).write(folder / "reference.json")
     (folder / "golden.jsonl").write_text(json.dumps({"audio": str(recording("hello_world")), "text": "Hello world."}))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASR_", "OTEL_"))}
     environment["ASR_TELEMETRY__PROMETHEUS"] = f"127.0.0.1:{port}"
     environment["ASR_TELEMETRY__JOURNAL"] = str(folder / "journal.db")
+    environment["ASR_TELEMETRY__REFERENCE"] = str(folder / "reference.json")
     environment["ASR_TELEMETRY__PROBES"], environment["ASR_TELEMETRY__PROBE_EVERY_S"] = str(folder / "golden.jsonl"), "1"
     command = [sys.executable, "-m", "asr_server", "serve", "--port", "0", "--model", "tiny.en", "--log-level", "warning"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
